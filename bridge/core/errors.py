@@ -1,0 +1,18 @@
+"""The exceptions a user may meet, named by who can mend them.
+
+    BridgeError
+    ├── ConfigError     the operator: a setting, file or command-line value is wrong
+    └── SchemaError     whoever owns the topic: a schema or topic file does not fit
+"""
+
+
+class BridgeError(Exception):
+    """Any error that the bridge explains to its user instead of showing a traceback."""
+
+
+class ConfigError(BridgeError):
+    """The configuration is wrong; the message names file, line, key and what to do."""
+
+
+class SchemaError(BridgeError):
+    """A schema or topic file cannot be used; the message names the file and the reason."""

@@ -1,0 +1,53 @@
+"""What the engine holds of a record: where it came from, and what will be sent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+Doc = dict[str, Any]
+"""One validated record as the stream declares it, its app taken out."""
+
+
+class Origin(Protocol):
+    """The Kafka message a record came from, kept to find its offset and to dead-letter it unchanged.
+
+    `confluent_kafka.Message` fits as it is, so no object is made per record.
+    """
+
+    def partition(self) -> int | None: ...  # noqa: D102  (Kafka's own words)
+    def offset(self) -> int | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A record that cannot be sent: why, in words for the team that produced it, with no value of it inside.
+
+    `reason` is a short stable code (`undecodable`, `invalid`, `unknown_app`, `rejected`) used as a metric label;
+    `detail` is the sentence.
+    """
+
+    origin: Origin
+    reason: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Decoded:
+    """What one poll became, as columns of equal length, in the order received, and the records refused.
+
+    `sizes` are the bytes of each record's value on the topic.
+    """
+
+    origins: list[Origin] = field(default_factory=list)
+    apps: list[str] = field(default_factory=list)
+    docs: list[Doc] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+
+
+class Decoder(Protocol):
+    """Turns Kafka messages into validated documents."""
+
+    def decode(self, messages: Sequence[Any]) -> Decoded:
+        """Decodes and validates; never raises for bad records, which come back as `refused`."""
+        ...

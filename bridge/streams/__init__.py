@@ -1,0 +1,6 @@
+"""Every stream, one small file each: what crosses, nothing about how."""
+
+from bridge.core.stream import SinkStream
+from bridge.streams.usage import USAGE
+
+SINKS: dict[str, SinkStream] = {stream.name: stream for stream in (USAGE,)}
