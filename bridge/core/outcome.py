@@ -1,11 +1,14 @@
 """What one API call came to: a closed set of values, each naming what happens next."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """The API took every record of the batch: settle it."""
+
+    label: ClassVar[str] = "accepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +18,17 @@ class Throttled:
     `retry_after` is in seconds, already capped; None where the API named no time. Never counts as a failure.
     """
 
+    label: ClassVar[str] = "throttled"
+
     status: int
     retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """The request provably did not reach the API's data (connect error, 503): send the same again, for ever."""
+    """The request provably changed nothing (connect error, 503): send the same again, for ever."""
+
+    label: ClassVar[str] = "unavailable"
 
     reason: str
     status: int | None = None
@@ -30,6 +37,8 @@ class Unavailable:
 @dataclass(frozen=True, slots=True)
 class InDoubt:
     """The request was sent and nobody knows whether the API took it (read timeout, reset, 500, 502, 504)."""
+
+    label: ClassVar[str] = "in_doubt"
 
     reason: str
     status: int | None = None
@@ -52,6 +61,8 @@ class Rejected:
     the same records may pass in smaller requests (413). `excerpt` is the start of the answer, redacted.
     """
 
+    label: ClassVar[str] = "rejected"
+
     status: int
     reason: str
     items: tuple[ItemError, ...] = ()
@@ -63,6 +74,8 @@ class Rejected:
 @dataclass(frozen=True, slots=True)
 class Denied:
     """The credentials were refused, also after one fresh token (401, 403): pause, alert, try again."""
+
+    label: ClassVar[str] = "denied"
 
     status: int | None
     reason: str

@@ -14,21 +14,33 @@ class Origin(Protocol):
     `confluent_kafka.Message` fits as it is, so no object is made per record.
     """
 
-    def partition(self) -> int | None: ...  # noqa: D102  (Kafka's own words)
-    def offset(self) -> int | None: ...  # noqa: D102
+    def partition(self) -> int | None:
+        """The partition it was read from."""
+
+    def offset(self) -> int | None:
+        """Its offset there."""
+
+    def timestamp(self) -> tuple[int, int]:
+        """Kind of time (0: none) and milliseconds since 1970."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
     """A record that cannot be sent: why, in words for the team that produced it, with no value of it inside.
 
-    `reason` is a short stable code (`undecodable`, `invalid`, `unknown_app`, `rejected`) used as a metric label;
-    `detail` is the sentence.
+    `reason` is a short stable code (`undecodable`, `invalid`, `unknown_app`, `too_large`, `rejected`), used
+    as a metric label; `detail` is the sentence. The rest is known only where the API was asked: the HTTP
+    status, the start of its answer (redacted), how often the record was sent, the last batch it was in.
     """
 
     origin: Origin
     reason: str
     detail: str
+    status: int | None = None
+    excerpt: str = ""
+    attempts: int = 0
+    batch_id: str = ""
 
 
 @dataclass(slots=True)

@@ -1,1 +1,1 @@
-
+"""What the bridge tells of itself: metrics, logs, health."""

@@ -1,0 +1,134 @@
+"""Gathers records into one open batch per lane and closes it by count, bytes or age."""
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from operator import itemgetter
+
+from bridge.core.books import Books
+from bridge.core.offsets import Hold, Offsets
+from bridge.core.record import Decoded, Doc, Origin
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """When an open batch closes: records, bytes on the topic, seconds counted from its first record."""
+
+    max_records: int
+    max_bytes: int
+    max_age: float
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """Records that share one API call. `origins` and `docs` are columns of equal length.
+
+    `opened` is the monotonic second of the first record; `attempts` counts the requests sent with it; `id` is
+    made from topic, partitions and offsets, so the same records carry the same one, also after a restart.
+    """
+
+    app: str
+    opened: float
+    origins: list[Origin] = field(default_factory=list)
+    docs: list[Doc] = field(default_factory=list)
+    bytes: int = 0
+    hold: Hold = field(default_factory=Hold)
+    attempts: int = 0
+    id: str = ""
+
+    def __len__(self) -> int:
+        return len(self.docs)
+
+    def seal(self, topic: str) -> None:
+        """Names the batch after its records, so that the same records sent again carry the same name."""
+        digest = blake2b(topic.encode(), digest_size=16)
+        digest.update(array("q", [origin.partition() or 0 for origin in self.origins]))
+        digest.update(array("q", [origin.offset() or 0 for origin in self.origins]))
+        self.id = digest.hexdigest()
+
+    def keep(self, indices: Sequence[int]) -> None:
+        """Keeps only the records at these positions, and their share of the bytes."""
+        self.bytes = self.bytes * len(indices) // max(len(self.docs), 1)
+        self.origins = [self.origins[index] for index in indices]
+        self.docs = [self.docs[index] for index in indices]
+
+
+class Batcher:
+    """The open batches, at most one per app."""
+
+    def __init__(
+        self, limits: BatchLimits, identity: tuple[str, ...], topic: str, offsets: Offsets, books: Books
+    ) -> None:
+        self._limits = limits
+        self._identity = itemgetter(*identity)
+        self._topic = topic
+        self._offsets = offsets
+        self._books = books
+        self._open: dict[str, Batch] = {}  # oldest first: a batch enters when it is opened
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all records in open batches."""
+        return sum(batch.bytes for batch in self._open.values())
+
+    def add(self, decoded: Decoded, now: float) -> list[Batch]:
+        """Puts records into their apps' open batches. Returns the batches that this closed."""
+        limits, closed = self._limits, []
+        fresh: dict[Batch, int] = {}  # batch -> how many of its records the ledger knows
+        for origin, app, doc, size in zip(
+            decoded.origins, decoded.apps, decoded.docs, decoded.sizes, strict=True
+        ):
+            batch = self._open.get(app)
+            if batch is not None and batch.bytes + size > limits.max_bytes:
+                closed.append(self._close(batch, fresh))
+                batch = None
+            if batch is None:
+                batch = self._open[app] = Batch(app, now)
+            if batch not in fresh:
+                fresh[batch] = len(batch.origins)
+            batch.origins.append(origin)
+            batch.docs.append(doc)
+            batch.bytes += size
+            if len(batch.docs) >= limits.max_records:
+                closed.append(self._close(batch, fresh))
+        for batch, known in fresh.items():
+            self._offsets.add(batch.hold, batch.origins[known:])
+        return closed
+
+    def close_aged(self, now: float) -> list[Batch]:
+        """Closes and returns the batches whose first record has waited for the age limit."""
+        aged = []
+        for batch in self._open.values():
+            if batch.opened + self._limits.max_age > now:
+                break
+            aged.append(batch)
+        return [self._close(batch, {}) for batch in aged]
+
+    def close_all(self) -> list[Batch]:
+        """Closes and returns every open batch, however young."""
+        return [self._close(batch, {}) for batch in list(self._open.values())]
+
+    def next_close(self) -> float | None:
+        """The monotonic second at which the oldest open batch reaches the age limit; None without one."""
+        oldest = next(iter(self._open.values()), None)
+        return None if oldest is None else oldest.opened + self._limits.max_age
+
+    def _close(self, batch: Batch, fresh: dict[Batch, int]) -> Batch:
+        del self._open[batch.app]
+        known = fresh.pop(batch, len(batch.origins))
+        self._offsets.add(batch.hold, batch.origins[known:])
+        self._drop_repeats(batch)
+        batch.seal(self._topic)
+        return batch
+
+    def _drop_repeats(self, batch: Batch) -> None:
+        """Sends identical records once. The repeats settle at once: the one kept stands for them all."""
+        identities = list(map(self._identity, batch.docs))
+        if len(set(identities)) == len(identities):
+            return
+        kept = {identity: index for index, identity in reversed(list(enumerate(identities)))}
+        before = batch.hold.count
+        batch.keep(sorted(kept.values()))
+        [batch.hold] = self._offsets.split(batch.hold, batch.origins)
+        self._books.superseded += before - batch.hold.count

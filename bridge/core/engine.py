@@ -1,0 +1,125 @@
+"""The sink engine without its loop: records go in, batches come out, outcomes go in, offsets come out.
+
+Nothing here waits, reads a clock or talks to anyone, so tests can drive it through any order of events.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from bridge.core.batcher import Batch, Batcher, BatchLimits
+from bridge.core.books import Books
+from bridge.core.flood_guard import FloodGuard, FloodLimits
+from bridge.core.offsets import Hold, Offsets
+from bridge.core.outcome import Accepted, Outcome
+from bridge.core.record import Decoded
+from bridge.core.sender import Bury, Sender, SendLimits
+from bridge.core.stream import SinkStream
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """The bounds of one stream. What is outstanding (received and not yet settled) bounds its memory."""
+
+    batch: BatchLimits
+    send: SendLimits
+    flood: FloodLimits
+    max_outstanding_records: int
+    max_outstanding_bytes: int
+
+
+class Engine:
+    """One stream's batches, lanes, ledger, books and flood guards. `now` is always in monotonic seconds."""
+
+    def __init__(
+        self, stream: SinkStream, topic: str, limits: EngineLimits, draw: Callable[[], float]
+    ) -> None:
+        self.books = Books()
+        self.offsets = Offsets()
+        self._limits = limits
+        self._batcher = Batcher(limits.batch, stream.identity, topic, self.offsets, self.books)
+        self._sender = Sender(limits.send, topic, self.offsets, draw)
+        # Two, as the judgements come at different times: an outage must not make decoding errors look alone.
+        self._decoding = FloodGuard(limits.flood)
+        self._sending = FloodGuard(limits.flood)
+
+    @property
+    def tripped(self) -> str | None:
+        """Why the flood guard has stopped the stream; None while it has not."""
+        return self._decoding.tripped or self._sending.tripped
+
+    @property
+    def waiting(self) -> dict[str, str]:
+        """The apps whose lane waits after a failure, and why."""
+        return self._sender.waiting()
+
+    @property
+    def denied(self) -> bool:
+        """Whether the API refuses our credentials."""
+        return self._sender.denied
+
+    @property
+    def in_flight(self) -> int:
+        """Requests under way."""
+        return self._sender.in_flight
+
+    @property
+    def room(self) -> int:
+        """How many more records may be received now; 0 at a bound and once the flood guard has tripped."""
+        if self.tripped or self._batcher.bytes + self._sender.bytes >= self._limits.max_outstanding_bytes:
+            return 0
+        return max(0, self._limits.max_outstanding_records - self.offsets.outstanding)
+
+    def receive(self, decoded: Decoded, now: float) -> Bury | None:
+        """Takes in records of partitions that are ours. Returns what must be dead-lettered of them."""
+        self.books.received += len(decoded.docs) + len(decoded.refused)
+        self._sender.add(self._batcher.add(decoded, now))
+        if not decoded.refused:
+            self._decoding.note(len(decoded.docs), 0)
+            return None
+        hold = Hold()
+        self.offsets.add(hold, [refused.origin for refused in decoded.refused])
+        self._decoding.note(len(decoded.docs), len(decoded.refused))
+        return None if self.tripped else Bury(hold, decoded.refused)
+
+    def take(self, now: float) -> Batch | None:
+        """The next batch to send now; None if there is none, or the stream has been stopped."""
+        if self.tripped:
+            return None
+        self._sender.add(self._batcher.close_aged(now))
+        return self._sender.take(now)
+
+    def returned(self, batch: Batch, outcome: Outcome, now: float) -> Bury | None:
+        """Takes a batch back with its outcome. Returns what must be dead-lettered of it."""
+        size = batch.hold.count
+        verdict = self._sender.returned(batch, outcome, now)
+        if isinstance(verdict, Bury):
+            self._sending.note(0, len(verdict.refused))
+            return None if self.tripped else verdict
+        if isinstance(outcome, Accepted):
+            self._sending.note(size, 0)
+        if verdict is not None:
+            self.books.delivered += self.offsets.settle(verdict.hold)
+        return None
+
+    def buried(self, bury: Bury) -> None:
+        """Settles records that the dead-letter topic has acknowledged."""
+        self.books.dead_lettered += self.offsets.settle(bury.hold)
+
+    def close_open(self) -> None:
+        """Closes the open batches, however young, so that what is here can go out before partitions go."""
+        self._sender.add(self._batcher.close_all())
+
+    def give_up(self, partitions: Iterable[int]) -> int:
+        """Hands partitions over; returns how many of their records the next owner must read again."""
+        self.close_open()
+        handed_over = self.offsets.revoke(partitions)
+        self.books.handed_over += handed_over
+        self._sender.drop_unowned()
+        return handed_over
+
+    def wake_at(self) -> float | None:
+        """The monotonic second at which `take` may have something again though nothing has happened."""
+        if self.tripped:
+            return None
+        times = [t for t in (self._batcher.next_close(), self._sender.next_try()) if t is not None]
+        return min(times, default=None)

@@ -1,0 +1,57 @@
+"""Stops a stream whose records are mostly refused, instead of pouring its topic into the dead letters."""
+
+from collections import deque
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FloodLimits:
+    """When too much is refused; None turns a limit off.
+
+    `consecutive`: records refused with none good between them. `share`: refused records among the last
+    `window` records, judged once that many were seen.
+    """
+
+    consecutive: int | None
+    share: float | None
+    window: int
+
+
+class FloodGuard:
+    """Counts good and refused records, and says once and for all when there were too many refused."""
+
+    def __init__(self, limits: FloodLimits) -> None:
+        self._limits = limits
+        self._consecutive = 0
+        self._recent: deque[tuple[int, int]] = (
+            deque()
+        )  # (good, refused), at most `window` records and one entry
+        self._good = 0
+        self._refused = 0
+        self.tripped: str | None = None
+        """Why the stream must stop, in a sentence; None while all is well."""
+
+    def note(self, good: int, refused: int) -> None:
+        """Counts records as they are judged; in a call with good ones the refused are not in a row."""
+        if not good and not refused:
+            return
+        self._consecutive = 0 if good else self._consecutive + refused
+        self._recent.append((good, refused))
+        self._good += good
+        self._refused += refused
+        while (
+            len(self._recent) > 1 and self._good + self._refused - sum(self._recent[0]) >= self._limits.window
+        ):
+            old_good, old_refused = self._recent.popleft()
+            self._good -= old_good
+            self._refused -= old_refused
+        self.tripped = self.tripped or self._judge()
+
+    def _judge(self) -> str | None:
+        limits = self._limits
+        if limits.consecutive is not None and self._consecutive >= limits.consecutive:
+            return f"{self._consecutive} records in a row were refused (limit {limits.consecutive})"
+        seen = self._good + self._refused
+        if limits.share is not None and seen >= limits.window and self._refused > limits.share * seen:
+            return f"{self._refused} of the last {seen} records were refused (limit {limits.share:.0%})"
+        return None

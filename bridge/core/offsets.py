@@ -1,0 +1,149 @@
+"""The ledger of offsets: what was received, what is outstanding, and how far it is safe to commit.
+
+Nothing is kept per record. Records are settled in groups (a batch, a set of dead letters), so it is enough to
+remember, for each group and partition, the first offset and how many: as a group settles as one, the lowest
+unsettled offset of a partition is the lowest first offset among its groups. Offsets may have holes.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from bridge.core.record import Origin
+
+
+@dataclass(slots=True)
+class _Part:
+    first: int
+    count: int
+
+
+@dataclass(slots=True, eq=False)
+class Hold:
+    """A group of outstanding records that settle together; it holds back the commit of their partitions."""
+
+    parts: dict[int, _Part] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """How many records of partitions that are still ours it stands for."""
+        return sum(part.count for part in self.parts.values())
+
+
+@dataclass(slots=True)
+class _Partition:
+    position: int | None = None  # the offset after the last record received
+    committed: int | None = None
+    holds: set[Hold] = field(default_factory=set)
+
+
+class Offsets:
+    """The ledger for one consumer. `outstanding` counts records received and not yet settled."""
+
+    def __init__(self) -> None:
+        self._partitions: dict[int, _Partition] = {}
+        self.outstanding = 0
+
+    def assign(self, partitions: Iterable[int]) -> None:
+        """Starts with partitions that became ours; what is known of one that was ours already is kept."""
+        for partition in partitions:
+            self._partitions.setdefault(partition, _Partition())
+
+    def owns(self, partition: int) -> bool:
+        """Whether the partition is ours; a record of any other is the next owner's to deliver."""
+        return partition in self._partitions
+
+    @property
+    def partitions(self) -> set[int]:
+        """The partitions that are ours."""
+        return set(self._partitions)
+
+    def revoke(self, partitions: Iterable[int]) -> int:
+        """Gives partitions up. Returns how many of their records were outstanding, for the next owner."""
+        handed_over = 0
+        for partition in partitions:
+            state = self._partitions.pop(partition, None)
+            if state is not None:
+                handed_over += sum(hold.parts.pop(partition).count for hold in state.holds)
+        self.outstanding -= handed_over
+        return handed_over
+
+    def add(self, hold: Hold, origins: Sequence[Origin]) -> None:
+        """Puts records, each of a partition that is ours and in order of offset there, under a hold."""
+        parts = hold.parts
+        last: dict[int, int] = {}
+        for origin in origins:
+            partition, offset = origin.partition(), origin.offset()
+            assert partition is not None  # noqa: S101  (a consumed message has both)
+            assert offset is not None  # noqa: S101
+            part = parts.get(partition)
+            if part is None:
+                parts[partition] = _Part(offset, 1)
+                self._partitions[partition].holds.add(hold)
+            else:
+                part.count += 1
+            last[partition] = offset
+        for partition, offset in last.items():
+            state = self._partitions[partition]
+            state.position = max(offset + 1, state.position or 0)
+        self.outstanding += len(origins)
+
+    def settle(self, hold: Hold) -> int:
+        """Settles a whole group. Returns how many of its records were still ours."""
+        settled = hold.count
+        for partition in hold.parts:
+            self._partitions[partition].holds.discard(hold)
+        hold.parts = {}
+        self.outstanding -= settled
+        return settled
+
+    def split(self, hold: Hold, *groups: Sequence[Origin]) -> list[Hold]:
+        """Replaces a hold by one for each group of its records; those in no group count as settled.
+
+        Records of partitions that were given up in the meantime are passed over.
+        """
+        owned = set(hold.parts)
+        self.settle(hold)
+        holds = []
+        for group in groups:
+            new = Hold()
+            self.add(new, [origin for origin in group if origin.partition() in owned])
+            holds.append(new)
+        return holds
+
+    def outstanding_of(self, partitions: Iterable[int]) -> int:
+        """How many records of these partitions are outstanding."""
+        return sum(
+            hold.parts[partition].count
+            for partition in partitions
+            if (state := self._partitions.get(partition)) is not None
+            for hold in state.holds
+        )
+
+    def behind(self, ends: dict[int, int]) -> int:
+        """How many offsets lie between what is settled and these end offsets, over the partitions known."""
+        return sum(
+            max(0, ends[partition] - self._safe(partition, state))
+            for partition, state in self._partitions.items()
+            if partition in ends and state.position is not None
+        )
+
+    def to_commit(self) -> dict[int, int]:
+        """For each partition that has got further since `committed`, the offset that may now be committed."""
+        offsets = {}
+        for partition, state in self._partitions.items():
+            if state.position is None:
+                continue
+            safe = self._safe(partition, state)
+            if state.committed is None or safe > state.committed:
+                offsets[partition] = safe
+        return offsets
+
+    def committed(self, offsets: dict[int, int]) -> None:
+        """Notes that the broker has these offsets, so that they are not sent to it again."""
+        for partition, offset in offsets.items():
+            if (state := self._partitions.get(partition)) is not None:
+                state.committed = offset
+
+    def _safe(self, partition: int, state: _Partition) -> int:
+        """The offset before which all is settled."""
+        return min((hold.parts[partition].first for hold in state.holds), default=state.position or 0)

@@ -1,0 +1,233 @@
+"""Decides which batch may be sent when, and what an outcome means for it. It sends nothing itself."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+from bridge.core.backoff import Backoff
+from bridge.core.batcher import Batch
+from bridge.core.offsets import Hold, Offsets
+from bridge.core.outcome import Accepted, Denied, InDoubt, Outcome, Rejected, Throttled, Unavailable
+from bridge.core.record import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class SendLimits:
+    """Requests at once: `in_flight` for the stream, `in_flight_per_lane` for one app; how retries wait."""
+
+    in_flight: int
+    in_flight_per_lane: int
+    backoff: Backoff
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The API has these records."""
+
+    hold: Hold
+
+
+@dataclass(frozen=True, slots=True)
+class Bury:
+    """These records will never be delivered: they belong in the dead-letter topic, and are settled there."""
+
+    hold: Hold
+    refused: list[Refused]
+
+
+Verdict = Settle | Bury
+
+
+@dataclass(slots=True)
+class _Lane:
+    queue: deque[Batch] = field(default_factory=deque)
+    in_flight: int = 0
+    failures: int = 0
+    blocked_until: float = 0.0
+    cause: str | None = None  # why it waits; None when it does not
+    denied: bool = False
+
+    @property
+    def idle(self) -> bool:
+        return not self.queue and not self.in_flight and self.cause is None
+
+
+class Sender:
+    """The lanes of one stream. A lane that fails waits alone and comes back with one request at a time."""
+
+    def __init__(self, limits: SendLimits, topic: str, offsets: Offsets, draw: Callable[[], float]) -> None:
+        self._limits = limits
+        self._topic = topic
+        self._offsets = offsets
+        self._draw = draw
+        self._lanes: dict[str, _Lane] = {}  # in order of turn: a lane that sent goes to the end
+        self._in_flight: set[Batch] = set()
+
+    @property
+    def in_flight(self) -> int:
+        """How many batches were taken and have not returned."""
+        return len(self._in_flight)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all records queued and in flight."""
+        queued = sum(batch.bytes for lane in self._lanes.values() for batch in lane.queue)
+        return queued + sum(batch.bytes for batch in self._in_flight)
+
+    def add(self, batches: Iterable[Batch]) -> None:
+        """Queues closed batches behind those of the same lane."""
+        for batch in batches:
+            self._lanes.setdefault(batch.app, _Lane()).queue.append(batch)
+
+    def take(self, now: float) -> Batch | None:
+        """The next batch that may be sent now, counted as in flight; lanes take turns. None if none may."""
+        if self.in_flight >= self._limits.in_flight:
+            return None
+        for app, lane in self._lanes.items():
+            allowed = 1 if lane.cause is not None else self._limits.in_flight_per_lane
+            if lane.queue and lane.in_flight < allowed and lane.blocked_until <= now:
+                batch = lane.queue.popleft()
+                batch.attempts += 1
+                lane.in_flight += 1
+                self._in_flight.add(batch)
+                self._lanes[app] = self._lanes.pop(app)
+                return batch
+        return None
+
+    def next_try(self) -> float | None:
+        """The monotonic second at which the first waiting lane may be tried again; None if none waits.
+
+        Also None while every request slot is taken: then a returning batch is what brings the next try.
+        """
+        if self.in_flight >= self._limits.in_flight:
+            return None
+        waiting = (
+            lane.blocked_until
+            for lane in self._lanes.values()
+            if lane.queue and lane.cause and not lane.in_flight
+        )
+        return min(waiting, default=None)
+
+    def waiting(self) -> dict[str, str]:
+        """The apps whose lane waits after a failure, and why."""
+        return {
+            app: lane.cause
+            for app, lane in self._lanes.items()
+            if lane.cause is not None and (lane.queue or lane.in_flight)
+        }
+
+    @property
+    def denied(self) -> bool:
+        """Whether the API refuses our credentials on any lane."""
+        return any(lane.denied for lane in self._lanes.values())
+
+    def returned(self, batch: Batch, outcome: Outcome, now: float) -> Verdict | None:
+        """Takes a batch back with its outcome: it is settled, buried, queued again, or split and queued."""
+        lane = self._lanes[batch.app]
+        lane.in_flight -= 1
+        self._in_flight.discard(batch)
+        verdict = self._judge(lane, batch, outcome, now)
+        if lane.idle:
+            del self._lanes[batch.app]
+        return verdict
+
+    def drop_unowned(self) -> None:
+        """Takes records of partitions that were given up out of the queues: the next owner sends them."""
+        for app, lane in list(self._lanes.items()):
+            queue, lane.queue = lane.queue, deque()
+            lane.queue.extend(batch for batch in queue if self._keep_owned(batch))
+            if not lane.queue and not lane.in_flight:
+                del self._lanes[app]
+
+    def _judge(self, lane: _Lane, batch: Batch, outcome: Outcome, now: float) -> Verdict | None:
+        match outcome:
+            case Accepted():
+                self._recover(lane, now)
+                return Settle(batch.hold)
+            case Throttled(retry_after=wait):
+                # Not a failure: the count stays, so that a later outage starts from the shortest wait.
+                wait = self._limits.backoff.wait(1, self._draw) if wait is None else wait
+                self._block(lane, now + wait, "throttled")
+                self._queue_first(lane, batch)
+            case Unavailable(reason=reason) | InDoubt(reason=reason):
+                self._fail(lane, batch, reason, now)
+            case Denied(reason=reason):
+                lane.denied = True
+                self._fail(lane, batch, reason, now)
+            case Rejected():
+                self._recover(lane, now)  # an answer about the records: the API itself is well
+                return self._reject(lane, batch, outcome)
+            case _:
+                assert_never(outcome)
+        return None
+
+    def _recover(self, lane: _Lane, now: float) -> None:
+        lane.failures, lane.denied = 0, False
+        # An answer that was under way when the API asked for a pause does not end the pause.
+        if lane.blocked_until <= now:
+            lane.cause = None
+
+    def _block(self, lane: _Lane, until: float, cause: str) -> None:
+        # Of several answers in flight the longest wait counts: none may shorten what the API asked for.
+        lane.blocked_until = max(lane.blocked_until, until)
+        lane.cause = cause
+
+    def _fail(self, lane: _Lane, batch: Batch, reason: str, now: float) -> None:
+        lane.failures += 1
+        self._block(lane, now + self._limits.backoff.wait(lane.failures, self._draw), reason)
+        self._queue_first(lane, batch)
+
+    def _queue_first(self, lane: _Lane, *batches: Batch) -> None:
+        lane.queue.extendleft(batch for batch in reversed(batches) if self._keep_owned(batch))
+
+    def _keep_owned(self, batch: Batch) -> bool:
+        """Takes out records of partitions given up since; says whether any record is left."""
+        owned = batch.hold.parts
+        kept = [index for index, origin in enumerate(batch.origins) if origin.partition() in owned]
+        if len(kept) < len(batch):
+            batch.keep(kept)
+            batch.seal(self._topic)
+        return bool(kept)
+
+    def _reject(self, lane: _Lane, batch: Batch, outcome: Rejected) -> Verdict | None:
+        if outcome.whole or len(batch) == 1:
+            bad = dict.fromkeys(range(len(batch)), outcome.reason)
+        else:
+            bad = {item.index: item.reason for item in outcome.items if item.index < len(batch)}
+        if bad:
+            good = [index for index in range(len(batch)) if index not in bad]
+            buried, rest = self._part(batch, list(bad), good)
+            self._queue_first(lane, rest)
+            refused = [_refused(buried, index, why, outcome) for index, why in enumerate(bad.values())]
+            return Bury(buried.hold, refused)
+        # Halving finds the bad records in at most 2n - 1 requests: 1999 for a full batch of nothing but bad
+        # ones, and the flood guard stops the stream long before that happens twice.
+        middle = len(batch) // 2
+        self._queue_first(lane, *self._part(batch, range(middle), range(middle, len(batch))))
+        return None
+
+    def _part(self, batch: Batch, *groups: Sequence[int]) -> list[Batch]:
+        parts = []
+        for group in groups:
+            part = replace(batch)
+            part.keep(group)
+            part.seal(self._topic)
+            parts.append(part)
+        for part, hold in zip(
+            parts, self._offsets.split(batch.hold, *(p.origins for p in parts)), strict=True
+        ):
+            part.hold = hold
+        return parts
+
+
+def _refused(batch: Batch, index: int, reason: str, outcome: Rejected) -> Refused:
+    return Refused(
+        origin=batch.origins[index],
+        reason="rejected",
+        detail=reason,
+        status=outcome.status,
+        excerpt=outcome.excerpt,
+        attempts=batch.attempts,
+        batch_id=batch.id,
+    )

@@ -1,0 +1,139 @@
+"""The Kafka consumer of one stream: polled in its own thread, its rebalances awaited in the event loop."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import structlog
+from confluent_kafka import Consumer as KafkaConsumer
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+
+log = structlog.get_logger(__name__)
+
+# What the guarantees rest on; configuration refuses to set any of these.
+FIXED: dict[str, str | int | bool] = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "enable.partition.eof": False,
+    "partition.assignment.strategy": "cooperative-sticky",
+    "isolation.level": "read_committed",
+}
+
+
+class Owner(Protocol):
+    """Who must know when partitions come and go. Its methods run in the event loop."""
+
+    async def assigned(self, partitions: list[int]) -> None:
+        """These partitions are ours from now on."""
+
+    async def revoked(self, partitions: list[int]) -> dict[int, int]:
+        """These partitions go to another member once this returns the offsets to commit for them."""
+        ...
+
+    async def lost(self, partitions: list[int]) -> None:
+        """These partitions went to another member already; a commit for them would be refused."""
+
+
+class Consumer:
+    """One member of a consumer group, on one topic.
+
+    librdkafka is called from a single thread, so that the event loop never waits for it. A rebalance stops
+    that thread, and with it the poll, until the owner has let go.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], topic: str, group: str) -> None:
+        self._topic = topic
+        self._settings = {"auto.offset.reset": "earliest", **settings, **FIXED, "group.id": group}
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"kafka-{topic}")
+        self._paused = False
+
+    async def start(self, owner: Owner, committed: Callable[[dict[int, int]], None]) -> None:
+        """Joins the group. `committed` is called in the event loop when the broker has taken a commit."""
+        loop = asyncio.get_running_loop()
+
+        def wait_for(handler: Coroutine[Any, Any, Any]) -> Any:
+            return asyncio.run_coroutine_threadsafe(handler, loop).result()
+
+        def on_revoke(_: KafkaConsumer, partitions: list[TopicPartition]) -> None:
+            offsets = wait_for(owner.revoked([p.partition for p in partitions]))
+            self._commit(offsets, False)
+
+        def on_commit(error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+            done = {p.partition: p.offset for p in partitions if p.error is None and p.offset >= 0}
+            if error is None:
+                loop.call_soon_threadsafe(committed, done)
+            elif error.code() != KafkaError._NO_OFFSET:
+                # The next commit carries the same offsets, and a new owner starts from the last good one.
+                log.warning("commit_failed", topic=self._topic, error=error.str())
+
+        self._kafka = KafkaConsumer({**self._settings, "on_commit": on_commit}, logger=None)
+        self._kafka.subscribe(
+            [self._topic],
+            on_assign=lambda _, ps: wait_for(owner.assigned([p.partition for p in ps])),
+            on_revoke=on_revoke,
+            on_lost=lambda _, ps: wait_for(owner.lost([p.partition for p in ps])),
+        )
+
+    async def poll(self, limit: int, seconds: float) -> list[Message]:
+        """Up to `limit` messages, waiting at most so many `seconds` for them.
+
+        With a limit of 0 the partitions are paused: nothing comes, but the membership is kept alive.
+
+        Raises:
+            KafkaException: the client has met an error that it cannot recover from.
+        """
+        return await self._call(self._poll, limit, seconds)
+
+    async def commit(self, offsets: dict[int, int]) -> None:
+        """Sends a commit without waiting for the answer, which comes to `committed` during a later poll."""
+        await self._call(self._commit, offsets, True)
+
+    async def ends(self) -> dict[int, int]:
+        """The end offset of each assigned partition as the last fetch told it; none asked of the broker."""
+        return await self._call(self._ends)
+
+    async def close(self) -> None:
+        """Gives all partitions up through the owner, leaves the group, and ends the thread."""
+        await self._call(self._kafka.close)
+        self._thread.shutdown(wait=False)
+
+    async def _call(self, function: Callable[..., Any], *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+
+    def _poll(self, limit: int, seconds: float) -> list[Message]:
+        self._pause(limit == 0)
+        messages = self._kafka.consume(limit or 1, seconds)
+        errors = [error for message in messages if (error := message.error()) is not None]
+        if not errors:
+            return messages
+        for error in errors:
+            if error.fatal():
+                raise KafkaException(error)
+            log.warning("consumer_error", topic=self._topic, error=error.str())
+        return [message for message in messages if message.error() is None]
+
+    def _pause(self, paused: bool) -> None:
+        if paused:  # each time: a rebalance may have brought partitions that are not paused yet
+            self._kafka.pause(self._kafka.assignment())
+        elif self._paused:
+            self._kafka.resume(self._kafka.assignment())
+        self._paused = paused
+
+    def _commit(self, offsets: dict[int, int], asynchronous: bool) -> None:
+        if not offsets:
+            return
+        positions = [TopicPartition(self._topic, partition, offset) for partition, offset in offsets.items()]
+        try:
+            self._kafka.commit(offsets=positions, asynchronous=asynchronous)
+        except KafkaException as error:
+            # Not lost: the next owner starts from the last commit that was taken and reads these again.
+            log.warning("commit_failed", topic=self._topic, error=error.args[0].str())
+
+    def _ends(self) -> dict[int, int]:
+        ends = {}
+        for assigned in self._kafka.assignment():
+            watermarks = self._kafka.get_watermark_offsets(assigned, cached=True)
+            if watermarks is not None and watermarks[1] >= 0:
+                ends[assigned.partition] = watermarks[1]
+        return ends

@@ -1,0 +1,194 @@
+"""The loop from Kafka to the API, for one stream: poll, decode, batch, send, settle, commit."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+
+from bridge.core.batcher import Batch
+from bridge.core.engine import Engine
+from bridge.core.ports import Api
+from bridge.core.record import Decoder, Refused
+from bridge.core.sender import Bury
+from bridge.core.stream import SinkStream
+from bridge.kafka.consumer import Consumer
+from bridge.kafka.serde import SchemaRegistryUnavailable
+from bridge.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+POLL_RECORDS = 5000  # some 10 ms of decoding a poll; the loop answers others in between
+POLL_SECONDS = 0.05
+FULL_SECONDS = 0.25  # how often a full sink looks for room; its poll keeps the group membership alive
+
+
+class DeadLetterWriter(Protocol):
+    """Where refused records go."""
+
+    async def write(self, refused: Sequence[Refused]) -> None:
+        """Returns once every record is safely stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class SinkTimes:
+    """Seconds between commits, and the one deadline for what is in flight when partitions go."""
+
+    commit_interval: float
+    drain_deadline: float
+
+
+class Sink:
+    """One stream from its topic to the API."""
+
+    def __init__(
+        self,
+        stream: SinkStream,
+        engine: Engine,
+        consumer: Consumer,
+        decoder: Decoder,
+        api: Api,
+        dead_letters: DeadLetterWriter,
+        times: SinkTimes,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.stream = stream
+        self.engine = engine
+        self._consumer = consumer
+        self._decoder = decoder
+        self._api = api
+        self._dead_letters = dead_letters
+        self._times = times
+        self._metrics = metrics
+        self._clock = clock
+        self._stopping = asyncio.Event()
+        self._progress = asyncio.Event()
+        self._tasks = asyncio.TaskGroup()
+        self._working: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._said_tripped = False
+        self.lag: int | None = None
+
+    async def run(self) -> None:
+        """Works until `stop`, then delivers what it can within the drain deadline, commits and leaves.
+
+        Raises:
+            ExceptionGroup: a defect, or a Kafka error that the client cannot recover from. What was
+                outstanding is read again by whoever takes the partitions next.
+        """
+        try:
+            async with self._tasks:
+                await self._consumer.start(self, self.engine.offsets.committed)
+                await self._receive_until_stopped()
+                await self._consumer.close()  # gives all partitions up through `revoked`, which drains
+                for task in self._working:
+                    task.cancel()
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def stop(self) -> None:
+        """Asks `run` to end."""
+        self._stopping.set()
+
+    # -- rebalances: called by the consumer while its poll waits -------------------------------------------
+
+    async def assigned(self, partitions: list[int]) -> None:
+        """Starts with partitions that are ours now."""
+        log.info("partitions_assigned", stream=self.stream.name, partitions=partitions)
+        self.engine.offsets.assign(partitions)
+
+    async def revoked(self, partitions: list[int]) -> dict[int, int]:
+        """Finishes what is in flight for these partitions, within the deadline, and gives them up."""
+        self.engine.close_open()
+        self._send()
+        try:
+            async with asyncio.timeout(self._times.drain_deadline):
+                # Without a task at work only a timer could bring progress: those records are handed over.
+                while self._working and self.engine.offsets.outstanding_of(partitions):
+                    await self._progress.wait()
+        except TimeoutError:
+            log.warning("drain_deadline_passed", stream=self.stream.name, partitions=partitions)
+        offsets = {p: o for p, o in self.engine.offsets.to_commit().items() if p in partitions}
+        await self.lost(partitions)
+        return offsets
+
+    async def lost(self, partitions: list[int]) -> None:
+        """Gives up partitions that another member has already."""
+        handed_over = self.engine.give_up(partitions)
+        log.info(
+            "partitions_given_up", stream=self.stream.name, partitions=partitions, handed_over=handed_over
+        )
+
+    # -- the loop ------------------------------------------------------------------------------------------
+
+    async def _receive_until_stopped(self) -> None:
+        undecoded: list[Any] = []
+        next_commit = self._clock() + self._times.commit_interval
+        while not self._stopping.is_set():
+            if self._clock() >= next_commit:
+                await self._commit()
+                next_commit = self._clock() + self._times.commit_interval
+            room = 0 if undecoded else min(self.engine.room, POLL_RECORDS)
+            undecoded += await self._consumer.poll(room, POLL_SECONDS if room else FULL_SECONDS)
+            # A rebalance may have come with the poll: what is no longer ours is not ours to deliver.
+            undecoded = [m for m in undecoded if self.engine.offsets.owns(m.partition())]
+            if not undecoded:
+                continue
+            try:
+                # In a thread, as a schema id that is new may mean a request to the registry.
+                decoded = await asyncio.to_thread(self._decoder.decode, undecoded)
+            except SchemaRegistryUnavailable as error:
+                log.warning("schema_registry_unavailable", stream=self.stream.name, error=str(error))
+                continue
+            undecoded = []
+            self._bury(self.engine.receive(decoded, self._clock()))
+            self._send()
+
+    async def _commit(self) -> None:
+        """Commits and measures the lag. Never runs beside a poll, so no rebalance comes in between."""
+        if offsets := self.engine.offsets.to_commit():
+            await self._consumer.commit(offsets)
+        self.lag = self.engine.offsets.behind(await self._consumer.ends())
+
+    def _send(self) -> None:
+        """Starts every request that may start now, and sets the timer for those that may start later."""
+        now = self._clock()
+        while (batch := self.engine.take(now)) is not None:
+            self._work(self._deliver(batch))
+        if self._timer is not None:
+            self._timer.cancel()
+        wake_at = self.engine.wake_at()
+        later = None if wake_at is None else asyncio.get_running_loop().call_later(wake_at - now, self._send)
+        self._timer = later
+
+    async def _deliver(self, batch: Batch) -> None:
+        outcome = await self._api.publish(self.stream.operation, batch.app, batch.docs, batch.id)
+        self._metrics.sent(self.stream.name, batch, outcome)
+        self._bury(self.engine.returned(batch, outcome, self._clock()))
+        self._send()
+
+    def _bury(self, bury: Bury | None) -> None:
+        if bury is not None:
+            self._work(self._write(bury))
+        elif self.engine.tripped and not self._said_tripped:
+            self._said_tripped = True
+            log.error("flood_guard_tripped", stream=self.stream.name, reason=self.engine.tripped)
+
+    async def _write(self, bury: Bury) -> None:
+        await self._dead_letters.write(bury.refused)
+        self.engine.buried(bury)
+        self._metrics.dead_lettered(self.stream.name, bury.refused)
+
+    def _work(self, job: Coroutine[Any, Any, None]) -> None:
+        task = self._tasks.create_task(job)
+        self._working.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._working.discard(task)
+        self._progress.set()  # wakes whoever waits; the next to wait gets an event of its own
+        self._progress = asyncio.Event()

@@ -1,0 +1,81 @@
+"""The operations port: /metrics, /healthz and /readyz, served from a thread of its own."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from prometheus_client import CollectorRegistry, make_asgi_app
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+
+from bridge.core.errors import BridgeError
+
+# The loop beats once a second; so long without a beat means that it is stuck, and a restart is the cure.
+STUCK_SECONDS = 30.0
+
+
+class Pulse:
+    """The sign of life of the event loop, read from another thread."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last = clock()
+
+    def beat(self) -> None:
+        """Called by the loop, about once a second."""
+        self._last = self._clock()
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last beat."""
+        return self._clock() - self._last
+
+
+def health_app(registry: CollectorRegistry, pulse: Pulse, not_ready: Callable[[], list[str]]) -> Starlette:
+    """The routes. `not_ready` names what keeps the process from its work, an empty list if nothing does."""
+
+    def healthz(_: Request) -> JSONResponse:
+        alive = pulse.age < STUCK_SECONDS
+        return JSONResponse(
+            {"alive": alive, "seconds_since_beat": round(pulse.age, 1)}, 200 if alive else 503
+        )
+
+    def readyz(_: Request) -> JSONResponse:
+        reasons = not_ready()
+        return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+
+    return Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Mount("/metrics", make_asgi_app(registry)),
+        ]
+    )
+
+
+@contextmanager
+def served(app: Starlette, host: str, port: int) -> Iterator[str]:
+    """Serves the app while the context lasts; gives its address. Port 0 takes a free one.
+
+    Raises:
+        BridgeError: the port cannot be had.
+    """
+    config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, lifespan="off")
+    try:
+        socket = config.bind_socket()
+    except SystemExit as error:  # how uvicorn says that the port is taken
+        raise BridgeError(
+            f"cannot listen on {host}:{port}; is another process there? Set http.port"
+        ) from error
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([socket],), name="operations-port", daemon=True)
+    thread.start()
+    try:
+        yield f"http://{host}:{socket.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(5)

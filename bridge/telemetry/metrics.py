@@ -1,0 +1,163 @@
+"""Every metric of the bridge: name, type, unit, labels, meaning. Nothing else defines one.
+
+The books are not counted a second time: a collector reads them from the streams when a scraper asks, so what
+Prometheus shows is what the engine acts on. Labels come from bounded sets only.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from bridge import __version__
+from bridge.core.batcher import Batch
+from bridge.core.books import Books
+from bridge.core.engine import Engine
+from bridge.core.outcome import Accepted, Outcome
+from bridge.core.record import Refused
+
+# Milliseconds for a healthy API, up to its read timeout and beyond.
+REQUEST_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+DELAY_SECONDS = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
+BATCH_RECORDS = (1, 10, 50, 100, 250, 500, 750, 900, 999, 1000)
+
+
+class StreamView(Protocol):
+    """What a stream shows of itself."""
+
+    engine: Engine
+    lag: int | None
+
+
+class Metrics:
+    """The metrics of one process, in a registry of their own."""
+
+    def __init__(self, wall: Callable[[], float]) -> None:
+        self.registry = CollectorRegistry()
+        self._wall = wall
+        self._views: dict[str, StreamView] = {}
+        self.registry.register(_Streams(self._views))
+        self._dead_letters = Counter(
+            "bridge_dead_letters",
+            "Records written to the dead-letter topic, by reason.",
+            ("stream", "reason"),
+            registry=self.registry,
+        )
+        self._requests = Counter(
+            "bridge_requests",
+            "Requests to the Productiv API, by what they came to.",
+            ("operation", "outcome"),
+            registry=self.registry,
+        )
+        self._request_seconds = Histogram(
+            "bridge_request_seconds",
+            "Time from sending a request to the Productiv API until its outcome was known.",
+            ("operation",),
+            buckets=REQUEST_SECONDS,
+            registry=self.registry,
+        )
+        self._batch_records = Histogram(
+            "bridge_batch_records",
+            "Records in each accepted batch.",
+            ("stream",),
+            buckets=BATCH_RECORDS,
+            registry=self.registry,
+        )
+        self._delay = Histogram(
+            "bridge_delay_seconds",
+            "Time from the Kafka timestamp of the first record of a batch until the API accepted the batch.",
+            ("stream",),
+            buckets=DELAY_SECONDS,
+            registry=self.registry,
+        )
+
+    def watch(self, stream: str, view: StreamView) -> None:
+        """Shows a stream's books from now on."""
+        self._views[stream] = view
+
+    def request(self, operation: str, outcome: Outcome, seconds: float) -> None:
+        """Counts one request to the API."""
+        self._requests.labels(operation, outcome.label).inc()
+        self._request_seconds.labels(operation).observe(seconds)
+
+    def sent(self, stream: str, batch: Batch, outcome: Outcome) -> None:
+        """Notes what became of a batch."""
+        if isinstance(outcome, Accepted):
+            self._batch_records.labels(stream).observe(len(batch))
+            kind, milliseconds = batch.origins[0].timestamp()
+            if kind:
+                self._delay.labels(stream).observe(max(0.0, self._wall() - milliseconds / 1000))
+
+    def dead_lettered(self, stream: str, refused: Sequence[Refused]) -> None:
+        """Counts records written to the dead-letter topic."""
+        for one in refused:
+            self._dead_letters.labels(stream, one.reason).inc()
+
+
+class _Streams(Collector):
+    """Reads the streams' books and state at the moment of the scrape."""
+
+    def __init__(self, views: dict[str, StreamView]) -> None:
+        self._views = views
+
+    def collect(self) -> Iterable[Metric]:
+        build = InfoMetricFamily("bridge_build", "The version that runs.")
+        build.add_metric([], {"version": __version__})
+        yield build
+        views = dict(self._views)  # a copy, as the loop may add a stream meanwhile
+        for name, (text, count) in BOOKS.items():
+            counter = CounterMetricFamily(name, text, labels=["stream"])
+            for stream, view in views.items():
+                counter.add_metric([stream], count(view.engine.books))
+            yield counter
+        for name, (text, read) in GAUGES.items():
+            gauge = GaugeMetricFamily(name, text, labels=["stream"])
+            for stream, view in views.items():
+                if (value := read(view)) is not None:
+                    gauge.add_metric([stream], value)
+            yield gauge
+
+
+BOOKS: dict[str, tuple[str, Callable[[Books], int]]] = {
+    "bridge_records_received": ("Records read from the topic.", lambda books: books.received),
+    "bridge_records_delivered": ("Records that the Productiv API accepted.", lambda books: books.delivered),
+    "bridge_records_dead_lettered": (
+        "Records that the dead-letter topic acknowledged.",
+        lambda books: books.dead_lettered,
+    ),
+    "bridge_records_superseded": (
+        "Records identical to one sent with them, and so not sent themselves.",
+        lambda books: books.superseded,
+    ),
+    "bridge_records_handed_over": (
+        "Records given up with their partition while outstanding; the next owner reads them again.",
+        lambda books: books.handed_over,
+    ),
+}
+
+GAUGES: dict[str, tuple[str, Callable[[StreamView], int | None]]] = {
+    "bridge_records_outstanding": (
+        "Records received and not yet settled.",
+        lambda view: view.engine.offsets.outstanding,
+    ),
+    "bridge_lag_records": (
+        "Offsets between what is settled and the end of the topic.",
+        lambda view: view.lag,
+    ),
+    "bridge_requests_in_flight": ("Requests to the API under way.", lambda view: view.engine.in_flight),
+    "bridge_assigned_partitions": (
+        "Partitions that this process reads.",
+        lambda view: len(view.engine.offsets.partitions),
+    ),
+    "bridge_lanes_waiting": (
+        "Apps whose records wait after a failure.",
+        lambda view: len(view.engine.waiting),
+    ),
+    "bridge_denied": ("1 while the API refuses the credentials.", lambda view: int(view.engine.denied)),
+    "bridge_flood_guard_tripped": (
+        "1 once the stream has stopped because too many records were refused.",
+        lambda view: int(view.engine.tripped is not None),
+    ),
+}

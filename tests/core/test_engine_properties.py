@@ -1,0 +1,227 @@
+"""Whatever happens in whatever order: the books balance, and no commit passes an unsettled record."""
+
+from dataclasses import dataclass
+from random import Random
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from bridge.core.batcher import Batch
+from bridge.core.engine import Engine
+from bridge.core.outcome import (
+    Accepted,
+    Denied,
+    InDoubt,
+    ItemError,
+    Outcome,
+    Rejected,
+    Throttled,
+    Unavailable,
+)
+from bridge.core.record import Decoded, Refused
+from bridge.core.sender import Bury
+from tests.core.records import STREAM, At, limits
+
+APPS = ("a", "b", "c")
+PARTITIONS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Produced:
+    """One record of the topic."""
+
+    partition: int
+    offset: int
+    app: str
+    key: int
+    readable: bool
+
+
+class EngineUnderAnyOrder(RuleBasedStateMachine):
+    """Plays Kafka, the API and the dead-letter topic, and keeps its own account of every offset.
+
+    An offset is `unsettled` from the moment it is received until the API accepts it, the dead-letter topic has
+    it, or an identical record stands for it. Ids divisible by 7 are poison to the API.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.log: dict[int, list[Produced]] = {partition: [] for partition in PARTITIONS}
+        self.position = dict.fromkeys(PARTITIONS, 0)
+        self.on_broker = dict.fromkeys(PARTITIONS, 0)
+        self.in_flight: list[Batch] = []
+        self.burying: list[Bury] = []
+        self.accepted: set[int] = set()
+        self.buried: set[At] = set()
+
+    @initialize(max_records=st.integers(1, 5), in_flight=st.integers(1, 4), per_lane=st.integers(1, 3))
+    def begin(self, max_records: int, in_flight: int, per_lane: int) -> None:
+        bounds = limits(max_records=max_records, in_flight=in_flight, in_flight_per_lane=per_lane)
+        self.engine = Engine(STREAM, "things", bounds, draw=Random(1).random)
+        self.engine.offsets.assign(PARTITIONS)
+        self.per_lane = per_lane
+        self.most_in_flight = in_flight
+
+    @rule(
+        records=st.lists(
+            st.tuples(
+                st.sampled_from(PARTITIONS),
+                st.sampled_from(APPS),
+                st.integers(0, 30),
+                st.integers(0, 2),
+                st.booleans(),
+            ),
+            max_size=12,
+        )
+    )
+    def produce(self, records: list[tuple[int, str, int, int, bool]]) -> None:
+        for partition, app, identity, hole, readable in records:
+            log = self.log[partition]
+            offset = log[-1].offset + 1 + hole if log else hole
+            # The app is part of who a record is: the same id in two apps is two records.
+            log.append(Produced(partition, offset, app, identity * 10 + APPS.index(app), readable))
+
+    @rule(most=st.integers(1, 12))
+    def poll(self, most: int) -> None:
+        batch = Decoded()
+        for partition in PARTITIONS:
+            if not self.engine.offsets.owns(partition):
+                continue
+            for record in [r for r in self.log[partition] if r.offset >= self.position[partition]][:most]:
+                self.position[partition] = record.offset + 1
+                origin = At((partition, record.offset))
+                if record.readable:
+                    batch.origins.append(origin)
+                    batch.apps.append(record.app)
+                    batch.docs.append({"id": record.key})
+                    batch.sizes.append(10)
+                else:
+                    batch.refused.append(Refused(origin, "invalid", "it is wrong"))
+        self.note(self.engine.receive(batch, self.now))
+        self.send()
+
+    @rule(seconds=st.floats(0, 100))
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+        self.send()
+
+    @precondition(lambda self: self.in_flight)
+    @rule(
+        data=st.data(),
+        outcome=st.sampled_from(
+            (
+                Accepted(),
+                Accepted(),
+                Throttled(429),
+                Throttled(429, 30.0),
+                Unavailable("down"),
+                InDoubt("no answer"),
+                Denied(401, "no"),
+            )
+        ),
+        names_items=st.booleans(),
+    )
+    def answer(self, data: st.DataObject, outcome: Outcome, names_items: bool) -> None:
+        batch = self.in_flight.pop(data.draw(st.integers(0, len(self.in_flight) - 1)))
+        poison = [index for index, doc in enumerate(batch.docs) if doc["id"] % 7 == 0]
+        if isinstance(outcome, Accepted):
+            if poison:
+                items = tuple(ItemError(index, "poison") for index in poison) if names_items else ()
+                outcome = Rejected(400, "bad request", items)
+            else:
+                self.accepted.update(doc["id"] for doc in batch.docs)
+        self.note(self.engine.returned(batch, outcome, self.now))
+        self.send()
+
+    @precondition(lambda self: self.burying)
+    @rule(data=st.data())
+    def dead_letters_acknowledged(self, data: st.DataObject) -> None:
+        bury = self.burying.pop(data.draw(st.integers(0, len(self.burying) - 1)))
+        self.buried.update(refused.origin for refused in bury.refused if isinstance(refused.origin, At))
+        self.engine.buried(bury)
+
+    @rule(partitions=st.sets(st.sampled_from(PARTITIONS), min_size=1))
+    def lose(self, partitions: set[int]) -> None:
+        self.engine.give_up(partitions)
+
+    @rule(partitions=st.sets(st.sampled_from(PARTITIONS), min_size=1))
+    def gain(self, partitions: set[int]) -> None:
+        for partition in partitions:
+            if not self.engine.offsets.owns(partition):
+                self.position[partition] = self.on_broker[partition]
+        self.engine.offsets.assign(partitions)
+
+    @rule()
+    def commit(self) -> None:
+        offsets = self.engine.offsets.to_commit()
+        self.on_broker.update(offsets)
+        self.engine.offsets.committed(offsets)
+
+    @invariant()
+    def books_balance(self) -> None:
+        if hasattr(self, "engine"):
+            assert self.engine.books.balance(self.engine.offsets.outstanding)
+
+    @invariant()
+    def no_commit_passes_an_unsettled_record(self) -> None:
+        if not hasattr(self, "engine"):
+            return
+        commits = self.engine.offsets.to_commit()
+        for partition, offset in commits.items():
+            for record in self.log[partition]:
+                if record.offset < offset:
+                    assert self.is_safe(record, commits), f"{record} is unsettled below {offset}"
+
+    @invariant()
+    def requests_stay_within_bounds(self) -> None:
+        if hasattr(self, "engine"):
+            assert len(self.in_flight) == self.engine.in_flight <= self.most_in_flight
+            for app in APPS:
+                assert sum(batch.app == app for batch in self.in_flight) <= self.per_lane
+
+    def teardown(self) -> None:
+        """Once all answers are good and time passes, everything that is ours gets settled."""
+        if not hasattr(self, "engine"):
+            return
+        while self.engine.offsets.outstanding or self.in_flight:
+            self.now += 100.0
+            self.engine.close_open()
+            self.send()
+            assert self.in_flight or self.burying, "records are outstanding and nothing would ever move them"
+            for batch in list(self.in_flight):
+                self.in_flight.remove(batch)
+                poison = [index for index, doc in enumerate(batch.docs) if doc["id"] % 7 == 0]
+                outcome: Outcome = Rejected(400, "bad request") if poison else Accepted()
+                self.note(self.engine.returned(batch, outcome, self.now))
+            for bury in self.burying:
+                self.engine.buried(bury)
+            self.burying.clear()
+        assert self.engine.books.balance(0)
+        assert not self.engine.waiting
+
+    def note(self, bury: Bury | None) -> None:
+        if bury is not None:
+            self.burying.append(bury)
+
+    def send(self) -> None:
+        while (batch := self.engine.take(self.now)) is not None:
+            assert len(batch)
+            assert len({doc["id"] for doc in batch.docs}) == len(batch)
+            self.in_flight.append(batch)
+
+    def is_safe(self, record: Produced, commits: dict[int, int]) -> bool:
+        """Whether nothing is lost if the bridge died after these commits: settled, or a twin is read again."""
+        if not record.readable:
+            return At((record.partition, record.offset)) in self.buried
+        twins = [r for log in self.log.values() for r in log if r.readable and r.key == record.key]
+        return record.key in self.accepted or any(
+            At((twin.partition, twin.offset)) in self.buried
+            or twin.offset >= commits.get(twin.partition, self.on_broker[twin.partition])
+            for twin in twins
+        )
+
+
+TestEngineUnderAnyOrder = EngineUnderAnyOrder.TestCase
+TestEngineUnderAnyOrder.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
