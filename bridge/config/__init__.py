@@ -1,0 +1,24 @@
+"""Every setting, typed, described, secret or not; `load` reads them from YAML and the environment."""
+
+from bridge.config.kafka import Kafka, SchemaRegistry
+from bridge.config.layers import load
+from bridge.config.model import Apps, Http, Log, Settings
+from bridge.config.productiv import Productiv, Timeouts
+from bridge.config.sinks import AppOf, Backoff, Batch, FloodGuard, Sink
+
+__all__ = [
+    "AppOf",
+    "Apps",
+    "Backoff",
+    "Batch",
+    "FloodGuard",
+    "Http",
+    "Kafka",
+    "Log",
+    "Productiv",
+    "SchemaRegistry",
+    "Settings",
+    "Sink",
+    "Timeouts",
+    "load",
+]

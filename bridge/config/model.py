@@ -1,0 +1,143 @@
+"""Every setting in one tree: `Settings` and the sections at its top."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bridge.config.fields import AnyCase, KeysAmong, Rule, Section, Text, refuse_broken
+from bridge.config.kafka import Kafka, SchemaRegistry
+from bridge.config.productiv import Productiv
+from bridge.config.sinks import Sink
+from bridge.streams import SINKS
+
+
+class Apps(Section):
+    """Which Productiv app a record belongs to."""
+
+    names: dict[str, Text] = Field(
+        default_factory=dict,
+        description="Name of an app on the topic and its Productiv app id, for example Slack: 8f14e45f.",
+    )
+    unknown: Literal["pass", "dead_letter"] = Field(
+        default="pass",
+        description="What becomes of a record whose app is not in names: pass = the name is taken for a "
+        "Productiv app id, dead_letter = the record goes to the dead letters.",
+    )
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        refuse_broken(
+            [
+                Rule(
+                    self.unknown == "pass" or bool(self.names),
+                    ("unknown", "names"),
+                    "with unknown: dead_letter and no names, every record would be a dead letter; add "
+                    "apps.names",
+                )
+            ]
+        )
+        return self
+
+
+class Http(Section):
+    """The port for machines: /metrics, /healthz and /readyz."""
+
+    enabled: bool = Field(
+        default=True, description="Whether to open the port for /metrics, /healthz and /readyz."
+    )
+    host: Text = Field(default="0.0.0.0", description="Address to listen on. 0.0.0.0 = all.")  # noqa: S104  (scraped from other hosts)
+    port: int = Field(default=9400, ge=0, le=65535, description="Port to listen on. 0 = any that is free.")
+
+
+class Log(Section):
+    """What is logged, and in which shape."""
+
+    format: Annotated[Literal["json", "console"], AnyCase] = Field(
+        default="json", description="json = one JSON object a line, console = for human eyes."
+    )
+    level: Annotated[Literal["debug", "info", "warning", "error"], AnyCase] = Field(
+        default="info", description="Least severity that is logged: debug, info, warning or error."
+    )
+
+
+def _known_and_complete(sinks: dict[str, Sink]) -> dict[str, Sink]:
+    """A sink not mentioned runs with its defaults, so that a new stream needs no new configuration."""
+    refuse_broken(
+        Rule(name in SINKS, (name,), f"{name!r} is no stream; the streams are {', '.join(SINKS)}")
+        for name in sinks
+    )
+    return {name: sinks[name] if name in sinks else Sink() for name in SINKS}
+
+
+class Settings(BaseSettings):
+    """Every setting, checked. `bridge.config.load` builds it; direct construction reads no environment."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False
+    )
+
+    productiv: Productiv = Field(default_factory=Productiv, description="The Productiv API.")
+    kafka: Kafka = Field(default_factory=Kafka, description="The Kafka cluster that the topics live on.")
+    schema_registry: SchemaRegistry = Field(
+        default_factory=SchemaRegistry,
+        description="The schema registry, for topics in the format avro_registry.",
+    )
+    apps: Apps = Field(default_factory=Apps, description="Which Productiv app a record belongs to.")
+    sinks: Annotated[dict[str, Sink], KeysAmong(tuple(SINKS)), AfterValidator(_known_and_complete)] = Field(
+        default_factory=dict,
+        description="The streams from Kafka to the API, by name. One that is not mentioned runs with its "
+        "defaults; enabled: false turns it off.",
+    )
+    http: Http = Field(
+        default_factory=Http, description="The port for machines: /metrics, /healthz and /readyz."
+    )
+    log: Log = Field(default_factory=Log, description="What is logged, and in which shape.")
+    shutdown_deadline_seconds: float = Field(
+        default=25,
+        gt=0,
+        le=3600,
+        description="On SIGTERM: how long what is in flight may take to finish, in seconds. Keep it below "
+        "the grace period of the platform (Kubernetes: 30).",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments only: the environment comes in through `load`, never from the process behind our back."""
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        refuse_broken(rule for name, sink in self.sinks.items() for rule in self._sink_fits(name, sink))
+        return self
+
+    def _sink_fits(self, name: str, sink: Sink) -> Iterator[Rule]:
+        half = self.kafka.max_poll_interval_seconds / 2
+        yield Rule(
+            sink.revoke_deadline_seconds <= half,
+            (f"sinks.{name}.revoke_deadline_seconds", "kafka.settings.max.poll.interval.ms"),
+            f"revoke_deadline_seconds ({sink.revoke_deadline_seconds:g}) is more than half of "
+            f"max.poll.interval.ms "
+            f"({half * 2:g} s), so Kafka would evict a consumer that still drains; lower it or raise "
+            f"max.poll.interval.ms",
+        )
+        yield Rule(
+            sink.in_flight <= self.productiv.max_connections,
+            (f"sinks.{name}.in_flight", "productiv.max_connections"),
+            f"in_flight ({sink.in_flight}) is more than productiv.max_connections "
+            f"({self.productiv.max_connections}); "
+            "lower it or raise max_connections",
+        )
+        yield Rule(
+            sink.format != "avro_registry" or self.schema_registry.url is not None,
+            (f"sinks.{name}.format", "schema_registry.url"),
+            "format avro_registry needs a schema registry; set schema_registry.url",
+        )

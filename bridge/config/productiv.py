@@ -1,0 +1,153 @@
+"""The Productiv API: where it is, who we are there, and how hard we may press it."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from bridge.config.fields import (
+    FilePath,
+    Rule,
+    Secret,
+    Section,
+    ServiceUrl,
+    Text,
+    read_secret_file,
+    refuse_broken,
+)
+from bridge.core.errors import ConfigError
+
+Seconds = Annotated[float, Field(gt=0, le=600)]
+
+
+class Timeouts(Section):
+    """How long one step of a request may take."""
+
+    connect_seconds: Seconds = Field(
+        default=5, description="Longest wait for a connection to stand, TLS included, in seconds."
+    )
+    write_seconds: Seconds = Field(
+        default=30, description="Longest wait for a piece of the request to be sent, in seconds."
+    )
+    read_seconds: Seconds = Field(
+        default=30,
+        description="Longest wait for a piece of the answer, in seconds. After that nobody knows whether "
+        "the API took the batch.",
+    )
+    pool_seconds: Seconds = Field(
+        default=30,
+        description="Longest wait for a free connection when all max_connections are in use, in seconds.",
+    )
+
+
+class Productiv(Section):
+    """The Productiv API: where it is, who we are there, and how hard we may press it."""
+
+    api_url: ServiceUrl = Field(default="https://public-api.productiv.com", description="Address of the API.")
+    token_url: ServiceUrl = Field(
+        default="https://login.api.productiv.com/oauth2/token",
+        description="Address that gives access tokens (OAuth2 client credentials).",
+    )
+    contract: Literal["openapi"] = Field(
+        default="openapi",
+        description="Which description of the API's paths and field names to follow. One of: openapi.",
+    )
+    client_id: Text | None = Field(
+        default=None,
+        description="Client id of the API credentials. null = not given here; `run` needs it or "
+        "client_id_file.",
+    )
+    client_id_file: FilePath | None = Field(
+        default=None, description="File that holds the client id, read again for each token. null = none."
+    )
+    client_secret: Secret | None = Field(
+        default=None,
+        description="Secret of the API credentials; better kept in client_secret_file. null = not given "
+        "here; `run` needs one of the two.",
+    )
+    client_secret_file: FilePath | None = Field(
+        default=None,
+        description="File that holds the client secret, read again for each token, so that a rotated "
+        "secret is taken up without a restart. null = none.",
+    )
+    token_auth: Literal["form", "basic"] = Field(
+        default="form",
+        description="How the credentials travel to token_url: form = in the request's form body, basic = "
+        "as HTTP Basic authentication.",
+    )
+    timeouts: Timeouts = Field(
+        default_factory=Timeouts, description="How long one step of a request may take."
+    )
+    max_connections: int = Field(
+        default=32,
+        ge=1,
+        le=1000,
+        description="Connections to the API at most, over all streams of this process.",
+    )
+    requests_per_second: float | None = Field(
+        default=None,
+        gt=0,
+        description="Requests per second at most, over all streams of this process. null = no limit on our "
+        "side.",
+    )
+    retry_after_cap_seconds: float = Field(
+        default=300,
+        gt=0,
+        le=86400,
+        description="Longest wait that the API may ask for by Retry-After, in seconds.",
+    )
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        refuse_broken(
+            Rule(
+                getattr(self, key) is None or getattr(self, f"{key}_file") is None,
+                (f"{key}_file", key),
+                f"{key} and {key}_file are both given; remove one of them",
+            )
+            for key in ("client_id", "client_secret")
+        )
+        return self
+
+    def current_client_id(self) -> str:
+        """The client id as it stands now; a file is read anew.
+
+        Raises:
+            ConfigError: none is configured, or its file cannot be read.
+        """
+        if self.client_id_file is not None:
+            return read_secret_file(self.client_id_file, "productiv.client_id_file")
+        if self.client_id is None:
+            raise ConfigError(_missing("client_id"))
+        return self.client_id
+
+    def current_client_secret(self) -> str:
+        """The client secret as it stands now, in the clear; a file is read anew.
+
+        Raises:
+            ConfigError: none is configured, or its file cannot be read.
+        """
+        if self.client_secret_file is not None:
+            return read_secret_file(self.client_secret_file, "productiv.client_secret_file")
+        if self.client_secret is None:
+            raise ConfigError(_missing("client_secret"))
+        return self.client_secret.get_secret_value()
+
+    def require_credentials(self) -> None:
+        """Checks that client id and secret can be had, for commands that call the API.
+
+        Raises:
+            ConfigError: names everything that is missing or unreadable.
+        """
+        missing = []
+        for current in (self.current_client_id, self.current_client_secret):
+            try:
+                current()
+            except ConfigError as error:
+                missing.append(str(error))
+        if missing:
+            raise ConfigError("\n".join(missing))
+
+
+def _missing(key: str) -> str:
+    variable = f"BRIDGE_PRODUCTIV__{key.upper()}"
+    return f"productiv.{key}: not given; set it or productiv.{key}_file (or {variable}, {variable}_FILE)"
