@@ -73,7 +73,7 @@ def _name_rules(name: str) -> Iterator[Rule]:
         (name,),
         "this is no name of a librdkafka setting; those are words in lower case with dots between them",
     )
-    yield Rule(name not in REFUSED, (name,), f"not for you to set: {REFUSED.get(name)}; remove it")
+    yield Rule(name not in REFUSED, (name,), f"this cannot be set: {REFUSED.get(name)}; remove it")
 
 
 def _check_brokers(servers: str) -> str:

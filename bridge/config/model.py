@@ -125,16 +125,15 @@ class Settings(BaseSettings):
             sink.revoke_deadline_seconds <= half,
             (f"sinks.{name}.revoke_deadline_seconds", "kafka.settings.max.poll.interval.ms"),
             f"revoke_deadline_seconds ({sink.revoke_deadline_seconds:g}) is more than half of "
-            f"max.poll.interval.ms "
-            f"({half * 2:g} s), so Kafka would evict a consumer that still drains; lower it or raise "
-            f"max.poll.interval.ms",
+            f"max.poll.interval.ms ({half * 2:g} s), so Kafka would evict a consumer that still drains; "
+            "lower the deadline or raise max.poll.interval.ms",
         )
         yield Rule(
             sink.in_flight <= self.productiv.max_connections,
             (f"sinks.{name}.in_flight", "productiv.max_connections"),
             f"in_flight ({sink.in_flight}) is more than productiv.max_connections "
             f"({self.productiv.max_connections}); "
-            "lower it or raise max_connections",
+            "lower in_flight or raise max_connections",
         )
         yield Rule(
             sink.format != "avro_registry" or self.schema_registry.url is not None,

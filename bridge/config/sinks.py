@@ -93,7 +93,7 @@ class Backoff(Section):
                     ("initial_seconds", "max_seconds"),
                     f"initial_seconds ({self.initial_seconds:g}) is more than max_seconds "
                     f"({self.max_seconds:g}); "
-                    "lower it or raise max_seconds",
+                    "lower initial_seconds or raise max_seconds",
                 )
             ]
         )
@@ -119,7 +119,7 @@ class FloodGuard(Section):
         default=10_000,
         ge=1,
         le=10_000_000,
-        description="Records that share is measured over; fewer are not judged.",
+        description="Records that share is measured over; it is not judged before so many were seen.",
     )
 
 
@@ -220,7 +220,8 @@ class Sink(Section):
             Rule(
                 small <= large,
                 (small_key, large_key),
-                f"{small_key} ({small}) is more than {large_key} ({large}); lower it or raise {large_key}",
+                f"{small_key} ({small}) is more than {large_key} ({large}); "
+                f"lower {small_key} or raise {large_key}",
             )
             for small_key, small, large_key, large in pairs
         ]
