@@ -1,0 +1,58 @@
+"""Puts the sandbox together as one ASGI application."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bridge.sandbox.admin import Admin
+from bridge.sandbox.apps import Apps
+from bridge.sandbox.call import Part
+from bridge.sandbox.config import SandboxConfig
+from bridge.sandbox.connection import Sleep
+from bridge.sandbox.endpoint import Endpoint, Surroundings
+from bridge.sandbox.faults import Faults
+from bridge.sandbox.rate_limit import RateLimit
+from bridge.sandbox.requests_seen import RequestsSeen
+from bridge.sandbox.tokens import Tokens
+from bridge.sandbox.usage import Usage
+
+
+def application(
+    config: SandboxConfig, clock: Callable[[], float] = time.time, sleep: Sleep = asyncio.sleep
+) -> Starlette:
+    """The sandbox as an ASGI application; it needs `Connection` under it to drop connections.
+
+    `clock` gives seconds since the epoch, `sleep` lets seconds pass.
+    """
+    apps = Apps(config)
+    tokens = Tokens(config, clock)
+    parts: list[Part] = [apps, Usage(config)]
+    operations = [*tokens.operations(), *(operation for part in parts for operation in part.operations())]
+    around = Surroundings(
+        config=config,
+        clock=clock,
+        sleep=sleep,
+        tokens=tokens,
+        apps=apps,
+        faults=Faults(config.seed, [operation.name for operation in operations]),
+        seen=RequestsSeen(config.max_idempotency_keys),
+        limit=RateLimit(config.rate_limit, clock) if config.rate_limit else None,
+    )
+    routes = [Route(o.path, Endpoint(o, around), methods=[o.method]) for o in operations]
+
+    def refused(_request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        around.seen.count("unknown", str(status))
+        body = orjson.dumps({"message": "no such address" if status == 404 else "no such method here"})
+        return Response(body, status, media_type="application/json")
+
+    return Starlette(
+        routes=[*routes, *Admin(parts, around).routes()], exception_handlers={HTTPException: refused}
+    )

@@ -1,0 +1,50 @@
+"""What a sandbox is started with: credentials, bounds, and how it behaves on a good day."""
+
+from dataclasses import dataclass, field
+
+SCOPE_PREFIX = "https://api.productiv.com/"
+CONNECTOR_WRITE = SCOPE_PREFIX + "connector.write"
+REPORT_READ = SCOPE_PREFIX + "report.read"
+ALL_SCOPES = frozenset({CONNECTOR_WRITE, REPORT_READ})
+
+MAX_APPS = 10_000
+"""Apps the sandbox keeps books for; a request for one more is answered 404, so that a loop over random ids
+cannot fill the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A client that may ask for tokens, and the scopes it was given."""
+
+    client_id: str = "sandbox"
+    client_secret: str = "sandbox-secret"  # noqa: S105  (an example that opens nothing but this sandbox)
+    scopes: frozenset[str] = ALL_SCOPES
+
+
+@dataclass(frozen=True)
+class SandboxConfig:
+    """Everything a sandbox can be told at its start.
+
+    `seed` decides tokens and faults. `token_lifetime_seconds` is how long a token is good.
+    `rate_limit` is in requests per second, None for no limit. `latency_seconds` is added to every API call.
+    `apps` are the only app ids known; None takes any id.
+    """
+
+    credentials: tuple[Credential, ...] = (Credential(),)
+    seed: int = 0
+    token_lifetime_seconds: float = 3600.0
+    rate_limit: float | None = None
+    latency_seconds: float = 0.0
+    apps: frozenset[str] | None = None
+
+    keep_records_per_app: int = 100_000
+    """Records of each kind whose content is kept per app, to be looked at."""
+    keep_bytes: int = 256 * 1024 * 1024
+    """Bytes of content kept in all; a usage event takes about 90."""
+    max_identities: int = 8_000_000
+    """Event identities told apart exactly: 8 bytes each in tables at most two thirds full, so 67 MB for
+    five million and 134 MB for all of them. Beyond, the state says `identity_exact: false`."""
+    max_body_bytes: int = 10 * 1024 * 1024
+    """A longer request body is answered 413."""
+    max_idempotency_keys: int = field(default=10_000)
+    """The newest keys that are remembered to see repeats."""

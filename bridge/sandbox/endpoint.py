@@ -1,0 +1,159 @@
+"""The course of one API call: faults, limit, token, records, books, answer."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.datastructures import Headers, QueryParams
+from starlette.types import Receive, Scope, Send
+
+from bridge.sandbox.apps import Apps
+from bridge.sandbox.call import Answer, Batch, Call, Operation, json_answer, refusal
+from bridge.sandbox.config import SandboxConfig
+from bridge.sandbox.connection import Dropped, Exchange, Sleep
+from bridge.sandbox.fault_kinds import Phase
+from bridge.sandbox.faults import Faults
+from bridge.sandbox.rate_limit import RateLimit
+from bridge.sandbox.requests_seen import RequestsSeen
+from bridge.sandbox.strike import Striker, poisoned
+from bridge.sandbox.tokens import Tokens, bearer
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all endpoints of one sandbox share. `clock` gives seconds since the epoch."""
+
+    config: SandboxConfig
+    clock: Callable[[], float]
+    sleep: Sleep
+    tokens: Tokens
+    apps: Apps
+    faults: Faults
+    seen: RequestsSeen
+    limit: RateLimit | None
+
+
+class Endpoint:
+    """Serves one operation, as an ASGI application."""
+
+    def __init__(self, operation: Operation, around: Surroundings) -> None:
+        self._operation = operation
+        self._around = around
+        self._striker = Striker(around.tokens, around.clock)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request; ASGI's signature."""
+        exchange = Exchange(scope, receive, send, self._around.sleep)
+        seen = self._around.seen
+        with seen.in_flight():
+            # Counted before the answer leaves, so that a client which has it finds itself in the state.
+            try:
+                answer = await self._answer(_call(scope), exchange)
+            except Dropped as dropped:
+                seen.count(self._operation.name, dropped.how)
+                await exchange.drop(dropped)
+            else:
+                seen.count(self._operation.name, str(answer.status))
+                await exchange.answer(answer)
+
+    async def _answer(self, call: Call, exchange: Exchange) -> Answer:
+        around = self._around
+        await self._struck("during", call, exchange)
+        body = await exchange.read_body(around.config.max_body_bytes)
+        if body is None:
+            return refusal(413, f"a request may have {around.config.max_body_bytes} bytes at most")
+        call.body = body
+        if key := call.headers.get("idempotency-key"):
+            around.seen.key(self._operation.name, key, body)
+        if refused := self._over_limit():
+            return refused
+        await exchange.wait(around.config.latency_seconds)
+        if replaced := await self._struck("before", call, exchange):
+            return replaced
+        answer = (
+            self._denied(call)
+            or self._unreadable(call)
+            or self._poisoned(call)
+            or self._operation.handle(call)
+        )
+        if answer.status != 200:
+            return answer
+        return await self._struck("after", call, exchange, answer) or answer
+
+    async def _struck(
+        self, when: Phase, call: Call, exchange: Exchange, answer: Answer | None = None
+    ) -> Answer | None:
+        for armed in self._around.faults.draw(when, self._operation.name, call.app):
+            if replaced := await self._striker.strike(armed, exchange, bearer(call.headers), answer):
+                return replaced
+        return None
+
+    def _over_limit(self) -> Answer | None:
+        limit = self._around.limit
+        if limit is None or self._operation.scope is None:
+            return None
+        seconds = limit.refuse_for()
+        if seconds is None:
+            return None
+        headers = {"retry-after": str(max(1, math.ceil(seconds)))}
+        return json_answer(429, {"message": "the rate limit is exceeded"}, headers)
+
+    def _denied(self, call: Call) -> Answer | None:
+        scope = self._operation.scope
+        if scope is None:
+            return None
+        if denied := self._around.tokens.problem(bearer(call.headers), scope):
+            return denied
+        problem = self._around.apps.problem(call.app) if call.app else None
+        return refusal(404, problem) if problem else None
+
+    def _unreadable(self, call: Call) -> Answer | None:
+        if (batch := self._operation.batch) is None:
+            return None
+        if call.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            return refusal(400, "Content-Type must be application/json")
+        try:
+            call.document = batch.loads(call.body)
+        except ValueError as error:
+            return refusal(400, f"the body is not JSON: {error}")
+        return _bad_batch(call, batch)
+
+    def _poisoned(self, call: Call) -> Answer | None:
+        poisons = self._around.faults.poisons(self._operation.name, call.app)
+        return poisoned(call.records, poisons) if poisons else None
+
+
+def _bad_batch(call: Call, batch: Batch) -> Answer | None:
+    """Sets the call's records, or says what is wrong: a batch is taken whole or not at all."""
+    if not isinstance(call.document, dict):
+        return refusal(400, "the body must be a JSON object")
+    records: Any = call.document.get(batch.root)
+    if records is None and not batch.required:
+        records = []
+    if not isinstance(records, list):
+        return refusal(400, f"{batch.root} must be an array")
+    if len(records) > batch.limit:
+        return refusal(400, f"{batch.root} may hold {batch.limit} records at most, not {len(records)}")
+    check = batch.check
+    errors = [
+        {"index": index, "message": problem}
+        for index, record in enumerate(records)
+        if (problem := check(record)) is not None
+    ]
+    if errors:
+        return json_answer(400, {"errors": errors})
+    call.records = records
+    return None
+
+
+def _call(scope: Scope) -> Call:
+    headers = Headers(scope=scope)
+    host = headers.get("host", "")
+    return Call(
+        app=scope["path_params"].get("app", ""),
+        params=scope["path_params"],
+        query=QueryParams(scope["query_string"]),
+        headers=headers,
+        base_url=f"{scope['scheme']}://{host}",
+    )

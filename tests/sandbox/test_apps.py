@@ -1,0 +1,46 @@
+from typing import Any
+
+import pytest
+
+from bridge.sandbox.apps import Apps
+from bridge.sandbox.config import MAX_APPS, SandboxConfig
+from tests.sandbox.driver import Driver
+
+PATH = "/services/push/v1/customer/apps"
+
+
+def test_an_app_is_registered_under_an_id_of_its_own(sandbox: Driver) -> None:
+    app = {"appName": "Board", "appDescription": "d", "appCategory": "c", "appUrl": "https://board.example"}
+    first = sandbox.call("POST", PATH, json=app).json()
+    second = sandbox.call("POST", PATH, json=app).json()
+    assert first["appName"] == "Board"
+    assert first["appId"] != second["appId"]
+    page = sandbox.http.get("/_sandbox/apps").json()
+    assert page["items"] == [{**app, "appId": first["appId"]}, {**app, "appId": second["appId"]}]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ([], "appName is required"),
+        ({}, "appName is required"),
+        ({"appName": ""}, "appName is required"),
+        ({"appName": 5}, "appName must be a string"),
+        ({"appName": "x", "appUrl": 5}, "appUrl must be a string"),
+    ],
+)
+def test_a_bad_registration_is_400(sandbox: Driver, body: Any, message: str) -> None:
+    answer = sandbox.call("POST", PATH, json=body)
+    assert (answer.status_code, answer.json()["message"]) == (400, message)
+
+
+def test_registering_needs_a_token(sandbox: Driver) -> None:
+    sandbox.token = ""
+    assert sandbox.call("POST", PATH, json={"appName": "x"}).status_code == 401
+
+
+def test_a_loop_over_ids_cannot_fill_the_memory() -> None:
+    apps = Apps(SandboxConfig())
+    assert not any(apps.problem(f"a{number}") for number in range(MAX_APPS))
+    assert apps.problem("one more") is not None
+    assert apps.problem("a0") is None
