@@ -1,4 +1,7 @@
-"""Field types that several streams share, with the limits that tell a slip from data."""
+"""Field types that several streams share, with the limits that tell a slip from data.
+
+A description completes the sentence "send …", which is what the producer of a refused record reads.
+"""
 
 from typing import Annotated
 
@@ -9,8 +12,23 @@ from pydantic import Field
 EPOCH_MILLIS_MIN = 100_000_000_000
 EPOCH_MILLIS_MAX = 7_258_118_400_000
 
-EpochMillis = Annotated[int, Field(strict=True, ge=EPOCH_MILLIS_MIN, le=EPOCH_MILLIS_MAX)]
+EpochMillis = Annotated[
+    int,
+    Field(
+        strict=True,
+        ge=EPOCH_MILLIS_MIN,
+        le=EPOCH_MILLIS_MAX,
+        description="milliseconds since 1970-01-01 UTC as a whole number",
+    ),
+]
 
 # Shape only, linear in its input: one @, no blanks, a dot in the domain. 254 is the longest address that SMTP
 # can carry (RFC 5321, 4.5.3.1.3).
-Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s.]+$")]
+Email = Annotated[
+    str,
+    Field(
+        max_length=254,
+        pattern=r"^[^@\s]+@[^@\s]+\.[^@\s.]+$",
+        description="an e-mail address such as name@example.com",
+    ),
+]

@@ -1,8 +1,9 @@
 """Usage events: who did what in an app, and when."""
 
-from typing import Annotated, TypedDict
+from typing import Annotated
 
 from pydantic import Field
+from typing_extensions import TypedDict  # pydantic takes typing.TypedDict from Python 3.12 on only
 
 from bridge.core.stream import Operation, SinkStream
 from bridge.streams.fields import Email, EpochMillis
@@ -13,7 +14,9 @@ class UsageEvent(TypedDict):
 
     timestamp: EpochMillis
     email: Email
-    eventName: Annotated[str, Field(min_length=1, max_length=256)]
+    eventName: Annotated[
+        str, Field(min_length=1, max_length=256, description="what the person did, in 1 to 256 characters")
+    ]
 
 
 # The API identifies an event by these three fields, so sending one again changes nothing there.

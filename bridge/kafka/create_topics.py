@@ -1,0 +1,78 @@
+"""Creates the topics that do not exist yet, as their descriptions say."""
+
+from collections.abc import Iterable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from bridge.core.errors import BridgeError
+from bridge.kafka.topics import Topic
+
+# A dead letter is the refused record with headers around it, so its topic takes more than any record topic
+# should: brokers default to 1 MiB, and this leaves room for records of nearly 16 MiB where that was raised.
+DEAD_LETTER_BYTES = 16 * 1024 * 1024
+_MS_PER_HOUR = 3_600_000
+
+
+def create_missing(
+    admin: AdminClient, topics: Iterable[Topic], replication: int, timeout: float = 30.0
+) -> list[str]:
+    """Creates what is missing of the topics and their dead-letter topics, and returns the names created.
+
+    Topics that exist are left as they are. `replication` is the number of copies, -1 for the broker's
+    default. `timeout` is in seconds and bounds each of the two questions to the cluster.
+
+    Raises:
+        BridgeError: the cluster did not answer, or refused a topic; the message says which and why.
+    """
+    wanted = [new for topic in topics for new in (_records(topic, replication), _dead(topic, replication))]
+    try:
+        existing = admin.list_topics(timeout=timeout).topics
+    except KafkaException as error:
+        raise BridgeError(f"cannot list the topics of the Kafka cluster: {_why(error)}") from error
+    missing = {new.topic: new for new in wanted if new.topic not in existing}
+    if not missing:
+        return []
+    futures = admin.create_topics(list(missing.values()), operation_timeout=timeout, request_timeout=timeout)
+    return [name for name, future in futures.items() if _created(name, future, timeout)]
+
+
+def _records(topic: Topic, replication: int) -> NewTopic:
+    config = {
+        "cleanup.policy": topic.cleanup,
+        "retention.ms": str(topic.retention_hours * _MS_PER_HOUR),
+    }
+    return NewTopic(topic.topic, topic.partitions, replication, config=config)
+
+
+def _dead(topic: Topic, replication: int) -> NewTopic:
+    config = {
+        "cleanup.policy": "delete",
+        "retention.ms": str(topic.dead_letters.retention_hours * _MS_PER_HOUR),
+        "max.message.bytes": str(DEAD_LETTER_BYTES),
+    }
+    return NewTopic(topic.dead_letters.topic, topic.dead_letters.partitions, replication, config=config)
+
+
+def _created(name: str, future: Future[None], timeout: float) -> bool:
+    """Waits for one topic; False if another process was quicker, which is as good."""
+    try:
+        # A little longer than the request itself, whose own error says more than ours.
+        future.result(timeout + 5)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            return False
+        raise BridgeError(
+            f"cannot create topic {name}: {_why(error)}; create it by hand, or allow the bridge to"
+        ) from error
+    except FutureTimeout:
+        raise BridgeError(f"cannot create topic {name}: no answer within {timeout:g} s") from None
+    return True
+
+
+def _why(error: KafkaException) -> str:
+    reason = error.args[0]
+    return f"{reason.str()} ({reason.name()})"

@@ -1,0 +1,151 @@
+"""What the topics are: the descriptions in `topics/*.yaml`, read strictly."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from bridge.core.errors import ConfigError, SchemaError
+from bridge.resources import folder
+
+# What a broker accepts (org.apache.kafka.common.internals.Topic); "." and ".." are refused besides.
+_TopicName = Annotated[str, Field(pattern=r"^(\.{3,}|\.{0,2}[a-zA-Z0-9_-][a-zA-Z0-9._-]*)$", max_length=249)]
+_Partitions = Annotated[int, Field(ge=1, le=100_000)]
+_RetentionHours = Annotated[int, Field(ge=1, le=24 * 365 * 100, description="hours, at least 1")]
+
+
+class WireFormat(StrEnum):
+    """How a record looks as the value of a Kafka message."""
+
+    JSON = "json"
+    AVRO = "avro"  # the project's own schema on both sides, no registry
+    AVRO_REGISTRY = "avro_registry"  # Confluent framing: the registry knows what the record was written with
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
+
+
+class AppSource(_Part):
+    """Where the app of a record is found: in a field or header (`name`), in the key, or always `value`."""
+
+    from_: Literal["field", "header", "key", "constant"] = Field(alias="from")
+    name: Annotated[str, Field(min_length=1)] | None = None
+    value: Annotated[str, Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.from_ in ("field", "header") and self.name is None:
+            raise ValueError(f"`from: {self.from_}` needs `name`, the name of the {self.from_}")
+        if self.from_ == "constant" and self.value is None:
+            raise ValueError("`from: constant` needs `value`, the app of every record")
+        return self
+
+
+class DeadLetters(_Part):
+    """The topic for the records that cannot be delivered."""
+
+    topic: _TopicName
+    partitions: _Partitions = 1
+    retention_hours: _RetentionHours = 720
+
+
+class Topic(_Part):
+    """One topic, its wire format, and how it is created where it does not exist."""
+
+    stream: str
+    topic: _TopicName
+    format: Annotated[WireFormat, Field(strict=False)]
+    schema_file: str = Field(alias="schema", description="file name within schemas/, or an absolute path")
+    app: AppSource
+    partitions: _Partitions
+    retention_hours: _RetentionHours
+    cleanup: Literal["delete", "compact"]
+    dead_letters: DeadLetters
+
+    @model_validator(mode="after")
+    def _no_loop(self) -> Self:
+        if self.dead_letters.topic == self.topic:
+            raise ValueError("dead_letters.topic is the topic itself, so dead letters would be read again")
+        return self
+
+    @property
+    def schema_path(self) -> Path:
+        """The Avro schema of the topic's records."""
+        return folder("schemas") / self.schema_file
+
+
+def load(path: Path) -> Topic:
+    """Reads one topic description.
+
+    Raises:
+        SchemaError: the file cannot be read or says something that is not a topic description.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SchemaError(f"{path}: cannot be read: {error}") from error
+    try:
+        topic = Topic.model_validate(content)
+    except ValidationError as error:
+        raise SchemaError(f"{path}: {_sentences(error)}") from None
+    if topic.stream != path.stem:
+        raise SchemaError(f"{path}: describes stream {topic.stream!r}; name the file {topic.stream}.yaml")
+    return topic
+
+
+def load_all() -> dict[str, Topic]:
+    """Reads every topic description that travels with the package, by stream.
+
+    Raises:
+        SchemaError: a file cannot be read or says something that is not a topic description.
+    """
+    return {path.stem: load(path) for path in sorted(folder("topics").glob("*.yaml"))}
+
+
+def overridden(topic: Topic, changes: Mapping[str, Any]) -> Topic:
+    """The topic with what the configuration says instead, checked like the file itself.
+
+    `changes` looks like the file, with the keys that change; None leaves a key as it is. `app` is replaced as
+    a whole, `dead_letters` key by key.
+
+    Raises:
+        ConfigError: the result is no topic description; the message names the stream and the key.
+    """
+    changed = topic.model_dump(by_alias=True)
+    for key, value in changes.items():
+        if isinstance(value, Mapping) and key == "dead_letters":
+            changed[key] |= {name: inner for name, inner in value.items() if inner is not None}
+        elif value is not None:
+            changed[key] = value
+    try:
+        return Topic.model_validate(changed)
+    except ValidationError as error:
+        raise ConfigError(f"topic of stream {topic.stream!r}: {_sentences(error)}") from None
+
+
+def _sentences(error: ValidationError) -> str:
+    return "; ".join(_sentence(each) for each in error.errors(include_url=False))
+
+
+def _sentence(error: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{key}: is no key of a topic description{_nearest(error['loc'])}"
+    if error["type"] == "missing":
+        return f"{key}: is missing"
+    said = error["msg"].removeprefix("Value error, ").replace("Input should", "should")
+    return f"{key}: {said}".removeprefix(": ")
+
+
+def _nearest(loc: tuple[int | str, ...]) -> str:
+    parts: dict[str, type[_Part]] = {"app": AppSource, "dead_letters": DeadLetters}
+    part = parts.get(str(loc[0]), Topic) if len(loc) > 1 else Topic
+    names = [field.alias or name for name, field in part.model_fields.items()]
+    close = get_close_matches(str(loc[-1]), names, 1)
+    return f"; did you mean {close[0]!r}?" if close else f"; it has {', '.join(names)}"
