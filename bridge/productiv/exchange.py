@@ -1,0 +1,69 @@
+"""One exchange over HTTP: what came back, or what is known of a request without an answer."""
+
+import asyncio
+
+import httpx2 as httpx
+
+from bridge.core.outcome import InDoubt, Unavailable
+from bridge.core.redact import excerpt
+from bridge.productiv.settings import ClientSettings
+from bridge.productiv.statuses import Answer
+
+MAX_ANSWER_BYTES = 1024 * 1024
+"""What is read of an answer: 1 KiB for each of 1000 records that the API may find fault with."""
+
+# No connection was made or lent, so no byte of the request can have arrived. A refused proxy tunnel is one of
+# these: the request would only have gone through it.
+_NEVER_LEFT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+
+async def exchange(
+    http: httpx.AsyncClient, request: httpx.Request, settings: ClientSettings
+) -> Answer | Unavailable | InDoubt:
+    """Sends a request and reads at most `MAX_ANSWER_BYTES` of the answer; never raises for the network.
+
+    Unavailable if the request provably did not leave, InDoubt if it may have and no status came back.
+    """
+    try:
+        async with asyncio.timeout(settings.deadline):
+            response = await http.send(request, stream=True, follow_redirects=False)
+    except _NEVER_LEFT as error:
+        return Unavailable(f"no connection to {request.url.host}: {_in_words(error)}")
+    except (httpx.HTTPError, TimeoutError) as error:
+        return InDoubt(f"no answer from {request.url.host}: {_in_words(error)}")
+    try:
+        body, complete = await _read(response, settings)
+    finally:
+        await response.aclose()
+    return Answer(
+        status=response.status_code,
+        body=body,
+        complete=complete,
+        retry_after=response.headers.get("retry-after"),
+        location=response.headers.get("location"),
+    )
+
+
+async def _read(response: httpx.Response, settings: ClientSettings) -> tuple[bytes, bool]:
+    """The body up to the limit, and whether that is all of it."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(settings.read_timeout):
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > MAX_ANSWER_BYTES:
+                    return bytes(body[:MAX_ANSWER_BYTES]), False
+    except (httpx.HTTPError, TimeoutError):
+        return bytes(body), False
+    return bytes(body), True
+
+
+def _in_words(error: Exception) -> str:
+    name = type(error).__name__
+    return f"{name}: {excerpt(str(error), 200)}" if str(error) else name
