@@ -10,6 +10,7 @@ import structlog
 
 from bridge.core.batcher import Batch
 from bridge.core.engine import Engine
+from bridge.core.outcome import Accepted
 from bridge.core.ports import Api
 from bridge.core.record import Decoder, Refused
 from bridge.core.sender import Bury
@@ -69,6 +70,7 @@ class Sink:
         self._tasks = asyncio.TaskGroup()
         self._working: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._joined = False
         self._said_tripped = False
         self.lag: int | None = None
 
@@ -94,11 +96,21 @@ class Sink:
         """Asks `run` to end."""
         self._stopping.set()
 
+    def not_ready(self) -> list[str]:
+        """What keeps the stream from its work; an empty list if nothing does."""
+        reasons = {
+            "has not joined its consumer group": not self._joined,
+            f"flood guard: {self.engine.tripped}": self.engine.tripped is not None,
+            "the API refuses the credentials": self.engine.denied,
+        }
+        return [reason for reason, holds in reasons.items() if holds]
+
     # -- rebalances: called by the consumer while its poll waits -------------------------------------------
 
     async def assigned(self, partitions: list[int]) -> None:
         """Starts with partitions that are ours now."""
         log.info("partitions_assigned", stream=self.stream.name, partitions=partitions)
+        self._joined = True  # with no partition at all too: a spare member is ready to take over
         self.engine.offsets.assign(partitions)
 
     async def revoked(self, partitions: list[int]) -> dict[int, int]:
@@ -168,6 +180,18 @@ class Sink:
     async def _deliver(self, batch: Batch) -> None:
         outcome = await self._api.publish(self.stream.operation, batch.app, batch.docs, batch.id)
         self._metrics.sent(self.stream.name, batch, outcome)
+        if not isinstance(outcome, Accepted):
+            log.warning(
+                "batch_not_accepted",
+                stream=self.stream.name,
+                app=batch.app,
+                batch=batch.id,
+                records=len(batch),
+                attempts=batch.attempts,
+                outcome=outcome.label,
+                status=outcome.status,
+                reason=getattr(outcome, "reason", None),
+            )
         self._bury(self.engine.returned(batch, outcome, self._clock()))
         self._send()
 

@@ -1,1 +1,49 @@
+"""The `productiv-bridge` command: every subcommand parses, calls the wiring, and gives an exit code."""
 
+import sys
+from typing import Annotated
+
+import typer
+
+from bridge import __version__
+from bridge.cli.config import app as config_app
+from bridge.cli.demo import demo
+from bridge.cli.run import run
+from bridge.cli.sandbox import sandbox
+#from bridge.cli.send import send
+from bridge.core.errors import BridgeError
+
+app = typer.Typer(
+    name="productiv-bridge",
+    help="Streams records from Kafka to the Productiv API, and what Productiv knows back onto Kafka.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(run)
+app.command()(demo)
+app.command()(sandbox)
+#app.command()(send)
+app.add_typer(config_app, name="config", help="Show the configuration and its schema.")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"productiv-bridge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+) -> None:
+    """Streams records from Kafka to the Productiv API, and what Productiv knows back onto Kafka."""
+
+
+def main() -> None:
+    """Runs the command; what a user can mend is told in a sentence on standard error, with exit code 2."""
+    try:
+        app()
+    except BridgeError as error:
+        typer.echo(f"productiv-bridge: {error}", err=True)
+        sys.exit(2)

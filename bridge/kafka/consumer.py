@@ -3,11 +3,16 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 import structlog
 from confluent_kafka import Consumer as KafkaConsumer
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+
+from bridge.telemetry.logs import librdkafka_logger
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +72,7 @@ class Consumer:
                 # The next commit carries the same offsets, and a new owner starts from the last good one.
                 log.warning("commit_failed", topic=self._topic, error=error.str())
 
-        self._kafka = KafkaConsumer({**self._settings, "on_commit": on_commit}, logger=None)
+        self._kafka = KafkaConsumer({**self._settings, "on_commit": on_commit}, logger=librdkafka_logger())
         self._kafka.subscribe(
             [self._topic],
             on_assign=lambda _, ps: wait_for(owner.assigned([p.partition for p in ps])),
@@ -98,7 +103,7 @@ class Consumer:
         await self._call(self._kafka.close)
         self._thread.shutdown(wait=False)
 
-    async def _call(self, function: Callable[..., Any], *args: Any) -> Any:
+    async def _call(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
 
     def _poll(self, limit: int, seconds: float) -> list[Message]:
@@ -125,7 +130,10 @@ class Consumer:
             return
         positions = [TopicPartition(self._topic, partition, offset) for partition, offset in offsets.items()]
         try:
-            self._kafka.commit(offsets=positions, asynchronous=asynchronous)
+            if asynchronous:
+                self._kafka.commit(offsets=positions, asynchronous=True)
+            else:
+                self._kafka.commit(offsets=positions, asynchronous=False)
         except KafkaException as error:
             # Not lost: the next owner starts from the last commit that was taken and reads these again.
             log.warning("commit_failed", topic=self._topic, error=error.args[0].str())

@@ -9,6 +9,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from bridge.core.record import Refused
+from bridge.telemetry.logs import librdkafka_logger
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +32,7 @@ class DeadLetters:
 
     def __init__(self, settings: Mapping[str, Any], topic: str) -> None:
         self._topic = topic
-        self._producer = Producer({**settings, **FIXED}, logger=None)
+        self._producer = Producer({**settings, **FIXED}, logger=librdkafka_logger())
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"kafka-{topic}")
 
     async def write(self, refused: Sequence[Refused]) -> None:
@@ -86,10 +87,10 @@ class DeadLetters:
                 )
             except BufferError:  # the producer's queue is full: let it send
                 self._producer.poll(1.0)
+                continue
             except KafkaException as error:
-                return answered(error.args[0], message)
-            else:
-                return None
+                answered(error.args[0], message)
+            return
 
 
 def _headers(one: Refused) -> list[tuple[str, str]]:

@@ -32,6 +32,20 @@ def configure(log_format: LogFormat, level: str) -> None:
     )
 
 
+def librdkafka_logger() -> logging.Logger:
+    """Where the Kafka clients write: their lines join ours as `librdkafka` events."""
+    logger = logging.getLogger("bridge.librdkafka")
+    if not logger.handlers:
+        logger.addHandler(_ToStructlog())
+        logger.propagate = False
+    return logger
+
+
+class _ToStructlog(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger("librdkafka").log(record.levelno, "librdkafka", message=record.getMessage())
+
+
 def _redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """The last line of defence: no address, token or signed URL leaves in a log line, whoever logged it."""
     return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}

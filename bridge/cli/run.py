@@ -1,0 +1,45 @@
+"""`productiv-bridge run`: the bridge itself, until it is told to stop."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+import uvloop
+
+from bridge import config, wiring
+from bridge.telemetry import logs
+
+log = structlog.get_logger(__name__)
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="YAML file; else the one named by BRIDGE_CONFIG, if any."),
+]
+
+
+def run(
+    config_file: ConfigFile = None,
+    only: Annotated[list[str] | None, typer.Option(help="Run only this stream; may be repeated.")] = None,
+) -> None:
+    """Runs the bridge until SIGTERM or Ctrl-C, then settles what is in flight and leaves its groups."""
+    settings = config.load(config_file, os.environ)
+    logs.configure(settings.log.format, settings.log.level)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_until_told(settings, only or []))
+    except* TimeoutError:
+        log.exception("shutdown_deadline_passed")
+        # A thread still waits for Kafka and would keep the process from ending. What it held was not
+        # committed, so it is read again.
+        os._exit(1)
+
+
+async def _until_told(settings: config.Settings, only: list[str]) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await wiring.run(settings, stop, only)

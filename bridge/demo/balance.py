@@ -1,0 +1,69 @@
+"""The balance sheet: what was produced, against what the sandbox and the dead-letter topic say they have."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import Consumer, TopicPartition
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One stream's books, each column from its own witness.
+
+    `produced`: acknowledged to the producer. `delivered`: distinct records the sandbox API accepted.
+    `dead_lettered`: records on the dead-letter topic. `superseded`, `outstanding`: the bridge's own word.
+    `sent_twice`: records that the API saw again, which changes nothing for a stream that may be resent.
+    """
+
+    produced: int
+    delivered: int
+    dead_lettered: int
+    superseded: int
+    outstanding: int
+    sent_twice: int
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every record produced is accounted for, and nothing is left over."""
+        settled = self.delivered + self.dead_lettered + self.superseded
+        return self.produced == settled and self.outstanding == 0
+
+
+def accepted(state: Mapping[str, Any], stream: str) -> tuple[int, int]:
+    """Distinct records that the sandbox has of a stream, over all apps, and how many came again."""
+    counts = [app[stream] for app in state["apps"].values() if stream in app]
+    return sum(each["distinct"] for each in counts), sum(each["duplicates"] for each in counts)
+
+
+def records_on(bootstrap: str, topic: str) -> int:
+    """How many records a topic holds, asked of Kafka."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "balance-sheet"})
+    try:
+        partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        marks = [consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10) for p in partitions]
+        return sum(high - low for low, high in marks if high > 0)
+    finally:
+        consumer.close()
+
+
+def table(sheets: Mapping[str, Sheet]) -> Table:
+    """The balance sheet for a terminal."""
+    shown = Table(title="Balance sheet", title_justify="left", box=SIMPLE_HEAD)
+    shown.add_column("stream")
+    for column in ("produced", "delivered", "dead\nletters", "super-\nseded", "outstand-\ning", "sent\ntwice"):
+        shown.add_column(column, justify="right")
+    shown.add_column("balanced")
+    for stream, sheet in sheets.items():
+        numbers = (
+            sheet.produced,
+            sheet.delivered,
+            sheet.dead_lettered,
+            sheet.superseded,
+            sheet.outstanding,
+            sheet.sent_twice,
+        )
+        shown.add_row(stream, *(f"{n:,}" for n in numbers), "yes" if sheet.balanced else "NO")
+    return shown

@@ -1,0 +1,60 @@
+"""What a demonstration shows while it runs: one line a stream, drawn anew several times a second."""
+
+import time
+from collections import deque
+from collections.abc import Mapping
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from bridge.demo.producer import SampleProducer
+from bridge.sink import Sink
+
+RATE_SECONDS = 2.0
+
+
+class Rate:
+    """Records a second over the last two seconds."""
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[float, int]] = deque()
+
+    def at(self, total: int) -> float:
+        """Notes the total now, and gives the rate."""
+        now = time.monotonic()
+        self._marks.append((now, total))
+        while self._marks[0][0] < now - RATE_SECONDS:
+            self._marks.popleft()
+        since, before = self._marks[0]
+        return (total - before) / (now - since) if now > since else 0.0
+
+
+class LiveTable:
+    """The table of all streams."""
+
+    def __init__(self, sinks: Mapping[str, Sink], producers: Mapping[str, SampleProducer]) -> None:
+        self._sinks = sinks
+        self._producers = producers
+        self._rates = {stream: Rate() for stream in sinks}
+
+    def __rich__(self) -> Table:
+        """The state of this moment."""
+        table = Table(box=SIMPLE_HEAD)
+        table.add_column("stream")
+        for column in ("records\nin", "deliv-\nered", "batches\nout", "records/s", "lag", "in\nflight", "dead\nletters"):
+            table.add_column(column, justify="right")
+        table.add_column("waiting")
+        for stream, sink in self._sinks.items():
+            books = sink.engine.books
+            waiting = ", ".join(f"{app}: {why}" for app, why in sink.engine.waiting.items())
+            numbers = (
+                books.received,
+                books.delivered,
+                books.batches,
+                round(self._rates[stream].at(books.delivered)),
+                self._producers[stream].produced - books.delivered - books.dead_lettered - books.superseded,
+                sink.engine.in_flight,
+                books.dead_lettered,
+            )
+            table.add_row(stream, *(f"{n:,}" for n in numbers), waiting)
+        return table

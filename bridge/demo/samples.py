@@ -1,0 +1,38 @@
+"""Sample records for each stream, and now and then a bad one, the same for the same seed."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from random import Random
+
+from bridge.core.record import Doc
+
+APPS = ("crm", "payroll", "wiki", "build-farm", "tickets", "intranet", "warehouse", "travel")
+# One record in so many cannot be delivered, so that a demonstration shows the dead letters too.
+BAD_EVERY = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A record as it goes onto the topic, and whether it can be delivered."""
+
+    record: Doc
+    good: bool
+
+
+def usage_events(random: Random, now: Callable[[], float]) -> Iterator[Sample]:
+    """Events of people at work; no two have the same timestamp, email and eventName."""
+    actions = ("signed_in", "opened_file", "sent_message", "ran_report", "approved_request")
+    for number in count(1):
+        good = number % BAD_EVERY != 0
+        person = f"{random.choice(('ada', 'alan', 'grace', 'edsger', 'barbara'))}.{number % 50_000}"
+        record: Doc = {
+            "app": random.choice(APPS),
+            "timestamp": int(now() * 1000),
+            "email": f"{person}@example.com" if good else "no address",
+            "eventName": random.choice(actions),
+        }
+        yield Sample(record, good)
+
+
+SAMPLES: dict[str, Callable[[Random, Callable[[], float]], Iterator[Sample]]] = {"usage": usage_events}

@@ -1,0 +1,184 @@
+"""Runs the demonstration from start to balance sheet."""
+
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from random import Random
+
+import httpx2 as httpx
+from rich.console import Console
+from rich.live import Live
+
+from bridge import config, wiring
+from bridge.demo.balance import Sheet, accepted, records_on
+from bridge.demo.live import LiveTable
+from bridge.demo.producer import SampleProducer
+from bridge.demo.samples import APPS, SAMPLES
+from bridge.kafka.embedded import EmbeddedKafka
+from bridge.sandbox import SandboxConfig, SandboxServer
+from bridge.streams import SINKS
+
+RATE = 5_000.0  # records a second and stream: lively, and far from what a laptop can do
+# The end of the duration is for what is under way: batches that wait for their age, the outage's backlog.
+ENDING_SECONDS = 6.0
+ENDING_SHARE = 0.4
+SETTLE_SECONDS = 30.0  # how long that may take at most
+LOOK_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """How long to run in seconds (0: until `stop`), how many records a stream to produce, and the seed."""
+
+    duration: float
+    events: int | None
+    seed: int
+
+    @property
+    def producing(self) -> float:
+        """Seconds in which records are produced."""
+        return self.duration - min(ENDING_SECONDS, self.duration * ENDING_SHARE)
+
+
+async def show(script: Script, console: Console, stop: asyncio.Event) -> dict[str, Sheet]:
+    """Plays the script until its end or `stop`, and returns the books of each stream."""
+    kafka = EmbeddedKafka()
+    try:
+        with SandboxServer(SandboxConfig(seed=script.seed)) as sandbox:
+            return await _Show(script, console, stop, kafka, sandbox).play()
+    finally:
+        kafka.close()
+
+
+class _Show:
+    def __init__(
+        self,
+        script: Script,
+        console: Console,
+        stop: asyncio.Event,
+        kafka: EmbeddedKafka,
+        sandbox: SandboxServer,
+    ) -> None:
+        self._script = script
+        self._console = console
+        self._stop = stop
+        self._kafka = kafka
+        self._sandbox = sandbox
+        self._settings = _settings(kafka, sandbox)
+        self._topics = wiring.sink_topics(self._settings)
+        self._producers = self._make_producers()
+
+    async def play(self) -> dict[str, Sheet]:
+        ended = asyncio.Event()
+        started: asyncio.Future[wiring.Running] = asyncio.get_running_loop().create_future()
+        async with asyncio.TaskGroup() as tasks, httpx.AsyncClient(base_url=self._sandbox.url) as api:
+            tasks.create_task(wiring.run(self._settings, ended, started=started.set_result))
+            running = await started
+            self._introduce(running)
+            with Live(LiveTable(running.sinks, self._producers), console=self._console):
+                outage = tasks.create_task(self._outage(api))
+                await self._produce(running)
+                outage.cancel()
+                await api.delete("/_sandbox/faults")
+                await self._settle(running)
+            ended.set()
+        return await self._sheets(running)
+
+    def _make_producers(self) -> dict[str, SampleProducer]:
+        rate = RATE
+        if self._script.events is not None and self._script.duration:
+            # Fast enough to have them all out in the time for producing.
+            rate = max(RATE, self._script.events / self._script.producing * 1.1)
+        return {
+            stream: SampleProducer(
+                self._kafka.bootstrap,
+                topic.topic,
+                wiring.wire(self._settings, topic),
+                SAMPLES[stream](Random(self._script.seed), time.time),  # noqa: S311  (sample data)
+                rate,
+                self._script.events,
+            )
+            for stream, topic in self._topics.items()
+        }
+
+    def _introduce(self, running: wiring.Running) -> None:
+        say = self._console.print
+        say(f"Kafka       {self._kafka.bootstrap}  (embedded; any Kafka client may connect)")
+        say(f"Productiv   {self._sandbox.url}/_sandbox/state  (sandbox)")
+        say(f"Bridge      {running.operations_url}/metrics, /healthz, /readyz")
+        for stream, topic in self._topics.items():
+            say(f"{stream:11} {topic.topic}, dead letters on {topic.dead_letters.topic}")
+        length = f"{self._script.duration:g} seconds" if self._script.duration else "until Ctrl-C"
+        say(f"Runs {length}; one app is down for a while, one record in a thousand is bad.\n")
+
+    async def _outage(self, api: httpx.AsyncClient) -> None:
+        """One app answers 503 for a while in the middle; the others must not notice."""
+        length = self._script.producing or 30.0
+        await asyncio.sleep(length * 0.4)
+        await api.post("/_sandbox/faults", json={"kind": "status", "status": 503, "app": APPS[0]})
+        await asyncio.sleep(length * 0.3)
+        await api.delete("/_sandbox/faults")
+
+    async def _produce(self, running: wiring.Running) -> None:
+        until = time.monotonic() + self._script.producing
+        for producer in self._producers.values():
+            producer.start()
+        while not self._stop.is_set() and not (self._script.duration and time.monotonic() >= until):
+            for stream, producer in self._producers.items():
+                producer.settled(_settled(running, stream))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), LOOK_SECONDS)
+        for producer in self._producers.values():
+            producer.finish()
+
+    async def _settle(self, running: wiring.Running) -> None:
+        """Waits until all that was produced is settled; what is not by then shows in the balance sheet."""
+        until = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < until:
+            if all(p.done and _settled(running, s) >= p.produced for s, p in self._producers.items()):
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _sheets(self, running: wiring.Running) -> dict[str, Sheet]:
+        async with httpx.AsyncClient(base_url=self._sandbox.url) as api:
+            state = (await api.get("/_sandbox/state")).json()
+        sheets = {}
+        for stream, topic in self._topics.items():
+            produced = self._producers[stream].produced
+            books = running.sinks[stream].engine.books
+            delivered, again = accepted(state, stream)
+            sheets[stream] = Sheet(
+                produced=produced,
+                delivered=delivered,
+                dead_lettered=await asyncio.to_thread(
+                    records_on, self._kafka.bootstrap, topic.dead_letters.topic
+                ),
+                superseded=books.superseded,
+                outstanding=produced - _settled(running, stream),
+                sent_twice=again,
+            )
+        return sheets
+
+
+def _settings(kafka: EmbeddedKafka, sandbox: SandboxServer) -> config.Settings:
+    credential = sandbox.config.credentials[0]
+    return config.Settings.model_validate(
+        {
+            "productiv": {
+                "api_url": sandbox.url,
+                "token_url": f"{sandbox.url}/oauth2/token",
+                "client_id": credential.client_id,
+                "client_secret": credential.client_secret,
+            },
+            # The embedded Kafka makes its topics itself.
+            "kafka": {"bootstrap_servers": kafka.bootstrap, "create_topics": False},
+            "sinks": {stream: {"batch": {"max_age_seconds": 2}} for stream in SINKS},
+            "http": {"host": "127.0.0.1", "port": 0},
+        }
+    )
+
+
+def _settled(running: wiring.Running, stream: str) -> int:
+    books = running.sinks[stream].engine.books
+    return books.delivered + books.dead_lettered + books.superseded

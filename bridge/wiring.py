@@ -1,0 +1,218 @@
+"""The one place that builds real clients from settings and sets them to work."""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from random import random
+
+import structlog
+from confluent_kafka.admin import AdminClient
+
+from bridge import config
+from bridge.core.backoff import Backoff
+from bridge.core.batcher import BatchLimits
+from bridge.core.engine import Engine, EngineLimits
+from bridge.core.errors import ConfigError
+from bridge.core.flood_guard import FloodLimits
+from bridge.core.sender import SendLimits
+from bridge.kafka import serde
+from bridge.kafka.apps import Apps
+from bridge.kafka.consumer import Consumer
+from bridge.kafka.create_topics import create_missing
+from bridge.kafka.dead_letters import DeadLetters
+from bridge.kafka.topics import Topic, load_all, overridden
+from bridge.kafka.validation import Validator
+from bridge.productiv.auth import Credentials
+from bridge.productiv.client import Client
+from bridge.productiv.settings import ClientSettings
+from bridge.sink import Sink, SinkTimes
+from bridge.streams import SINKS
+from bridge.telemetry.health import Pulse, health_app, served
+from bridge.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+BEAT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A bridge at work: its sinks by stream, and the address of its operations port, if it has one."""
+
+    sinks: dict[str, Sink]
+    operations_url: str | None
+
+
+async def run(
+    settings: config.Settings,
+    stop: asyncio.Event,
+    only: Collection[str] = (),
+    started: Callable[[Running], None] = lambda running: None,
+) -> None:
+    """Runs the enabled sinks, or `only` these, until `stop` is set and what is in flight has been settled.
+
+    `started` is called once everything is built.
+
+    Raises:
+        BridgeError: something is wrong with the configuration, a topic, a schema or the port.
+        ExceptionGroup: a sink failed in a way that a restart must mend.
+        TimeoutError: the end took longer than `shutdown_deadline_seconds`.
+    """
+    settings.productiv.require_credentials()
+    topics = sink_topics(settings, only)
+    if settings.kafka.create_topics:
+        await asyncio.to_thread(_create_topics, settings, topics)
+    metrics = Metrics(time.time)
+    pulse = Pulse()
+    async with _client(settings, metrics) as client:
+        sinks = {name: _sink(settings, topic, client, metrics) for name, topic in topics.items()}
+        with _operations_port(settings, metrics, pulse, lambda: _not_ready(client, sinks)) as url:
+            started(Running(sinks, url))
+            log.info("started", streams=list(sinks), operations_port=url)
+            await _run_until(stop, sinks, client, pulse, settings.shutdown_deadline_seconds)
+    log.info("stopped")
+
+
+def sink_topics(settings: config.Settings, only: Collection[str] = ()) -> dict[str, Topic]:
+    """The topics of the sinks to run, as their files describe them and the configuration changes them.
+
+    Raises:
+        ConfigError: `only` names something that is no stream, or nothing is left to run.
+        SchemaError: a topic file cannot be used.
+    """
+    if unknown := set(only) - set(SINKS):
+        raise ConfigError(f"{sorted(unknown)[0]!r} is no stream; the streams are {', '.join(SINKS)}")
+    described = load_all()
+    topics = {
+        name: overridden(
+            described[name],
+            {
+                "topic": sink.topic,
+                "format": sink.format,
+                "app": sink.app and sink.app.model_dump(by_alias=True),
+                "dead_letters": {"topic": sink.dead_letter_topic},
+            },
+        )
+        for name, sink in settings.sinks.items()
+        if (name in only if only else sink.enabled)
+    }
+    if not topics:
+        raise ConfigError("every sink is turned off, so there is nothing to run; set sinks.<stream>.enabled")
+    return topics
+
+
+def wire(settings: config.Settings, topic: Topic) -> serde.Wire:
+    """The wire format of a topic, with the schema registry if one is configured.
+
+    Raises:
+        ConfigError: the format needs a registry, and none is configured.
+        SchemaError: the topic's schema cannot be used.
+    """
+    registry = settings.schema_registry.client_settings()
+    client = serde.registry_client(registry) if registry else None
+    return serde.wire(SINKS[topic.stream], topic, client)
+
+
+def _create_topics(settings: config.Settings, topics: dict[str, Topic]) -> None:
+    admin = AdminClient({**settings.kafka.client_settings()})
+    for name in create_missing(admin, topics.values(), settings.kafka.replication_factor):
+        log.info("topic_created", topic=name)
+
+
+def _client(settings: config.Settings, metrics: Metrics) -> Client:
+    productiv = settings.productiv
+    return Client(
+        ClientSettings(
+            api_url=productiv.api_url,
+            token_url=productiv.token_url,
+            contract=productiv.contract,
+            token_auth=productiv.token_auth,
+            connect_timeout=productiv.timeouts.connect_seconds,
+            write_timeout=productiv.timeouts.write_seconds,
+            read_timeout=productiv.timeouts.read_seconds,
+            pool_timeout=productiv.timeouts.pool_seconds,
+            max_connections=productiv.max_connections,
+            rate=productiv.requests_per_second,
+            retry_after_cap=productiv.retry_after_cap_seconds,
+        ),
+        lambda: Credentials(productiv.current_client_id(), productiv.current_client_secret()),
+        on_request=metrics.request,
+    )
+
+
+def _sink(settings: config.Settings, topic: Topic, client: Client, metrics: Metrics) -> Sink:
+    stream, chosen = SINKS[topic.stream], settings.sinks[topic.stream]
+    kafka = settings.kafka.client_settings()
+    engine = Engine(stream, topic.topic, _limits(chosen), random)
+    apps = Apps(topic.app, settings.apps.names, settings.apps.unknown)
+    sink = Sink(
+        stream=stream,
+        engine=engine,
+        consumer=Consumer(kafka, topic.topic, f"{settings.kafka.group_prefix}.{stream.name}"),
+        decoder=serde.TopicDecoder(
+            wire(settings, topic), Validator(stream.record), apps, chosen.max_record_bytes
+        ),
+        api=client,
+        dead_letters=DeadLetters(kafka, topic.dead_letters.topic),
+        times=SinkTimes(chosen.commit_interval_seconds, chosen.revoke_deadline_seconds),
+        metrics=metrics,
+    )
+    metrics.watch(stream.name, sink)
+    return sink
+
+
+def _limits(sink: config.Sink) -> EngineLimits:
+    return EngineLimits(
+        batch=BatchLimits(sink.batch.max_records, sink.batch.max_bytes, sink.batch.max_age_seconds),
+        send=SendLimits(
+            sink.in_flight,
+            sink.in_flight_per_app,
+            Backoff(sink.backoff.initial_seconds, sink.backoff.max_seconds),
+        ),
+        flood=FloodLimits(
+            sink.flood_guard.consecutive, sink.flood_guard.share, sink.flood_guard.window_records
+        ),
+        max_outstanding_records=sink.max_outstanding_records,
+        max_outstanding_bytes=sink.max_outstanding_bytes,
+    )
+
+
+@contextmanager
+def _operations_port(
+    settings: config.Settings, metrics: Metrics, pulse: Pulse, not_ready: Callable[[], list[str]]
+) -> Iterator[str | None]:
+    http = settings.http
+    app = health_app(metrics.registry, pulse, not_ready)
+    with served(app, http.host, http.port) if http.enabled else nullcontext() as url:
+        yield url
+
+
+def _not_ready(client: Client, sinks: dict[str, Sink]) -> list[str]:
+    reasons = [] if client.token_held else ["no access token"]
+    return reasons + [f"{name}: {reason}" for name, sink in sinks.items() for reason in sink.not_ready()]
+
+
+async def _run_until(
+    stop: asyncio.Event, sinks: dict[str, Sink], client: Client, pulse: Pulse, deadline: float
+) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(sink.run()) for sink in sinks.values()]
+        beating = tasks.create_task(_beat(client, sinks, pulse))
+        await stop.wait()
+        log.info("stopping", outstanding={name: s.engine.offsets.outstanding for name, s in sinks.items()})
+        for sink in sinks.values():
+            sink.stop()
+        async with asyncio.timeout(deadline):
+            await asyncio.wait(running)
+        beating.cancel()
+
+
+async def _beat(client: Client, sinks: dict[str, Sink], pulse: Pulse) -> None:
+    """Shows that the loop turns, and keeps a token at hand so that readiness says whether we could send."""
+    while True:
+        pulse.beat()
+        for sink in sinks.values():
+            await client.ensure_token(sink.stream.operation)
+        await asyncio.sleep(BEAT_SECONDS)
