@@ -26,6 +26,8 @@ class Answer:
 
     def without(self, secret: str) -> "Answer":
         """The same with every copy of a secret taken out of what may be shown."""
+        if not secret:
+            return self  # nothing to hide, and every place between two characters holds nothing
         body = self.body.replace(secret.encode(), REDACTED.encode())
         location = self.location.replace(secret, REDACTED) if self.location else None
         return replace(self, body=body, location=location)

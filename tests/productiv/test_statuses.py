@@ -166,6 +166,7 @@ def test_reasons_are_sentences_for_an_operator() -> None:
 def test_a_known_secret_is_taken_out_whatever_its_shape() -> None:
     answer = Answer(400, b"plainword and plainword", False, "1", "/plainword").without("plainword")
     assert answer == Answer(400, b"[redacted] and [redacted]", False, "1", "/[redacted]")
+    assert answer.without("") == answer
 
 
 @given(
