@@ -1,0 +1,78 @@
+# Everything a developer does here. Each target does the set-up it needs, so start with any of them.
+
+ARGS ?=
+PYTHON ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
+LOCKED := --require-hashes --requirement
+# Stamps: what they depend on is installed as it is now.
+RUN := $(VENV)/.ready-to-run
+DEV := $(VENV)/.ready-to-develop
+# uv has an environment of its own, as only this needs it.
+UV := build/uv/bin/uv
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check format-check lint types imports bench format lock clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(DEV) ## install into .venv, with what tests and checks need
+
+run: $(RUN) ## see it work: an embedded Kafka, a sandbox API and the bridge between (ARGS="--duration 60")
+	@$(BIN)/productiv-bridge demo $(ARGS)
+
+test: check ## all checks, then all tests (ARGS="-k offsets")
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: format-check lint types imports ## what can be said without running it: the four below
+
+format-check: $(DEV) ## is everything formatted?
+	@$(BIN)/ruff format --check --quiet . || { echo "'make format' would format it"; exit 1; }
+
+lint: $(DEV) ## ruff's rules
+	@$(BIN)/ruff check --quiet .
+
+types: $(DEV) ## mypy, strict
+	@$(BIN)/mypy
+
+imports: $(DEV) ## do imports point one way?
+	@$(BIN)/lint-imports --no-logo
+
+bench: $(DEV) ## measure throughput on real Kafka
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+format: $(DEV) ## format everything and mend what ruff can mend
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .
+
+lock: $(UV) ## pin the newest versions of all dependencies, with hashes
+	@$(COMPILE) pyproject.toml --output-file requirements.txt
+	@$(COMPILE) pyproject.toml --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+	@$(COMPILE) --group build --constraint requirements-dev.txt --output-file requirements-build.txt
+
+clean: ## remove what was made here, except downloads
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@python=$$(PYTHON="$(PYTHON)" sh tools/find_python.sh) && \
+		echo "Setting up $(VENV) with $$python" && "$$python" -m venv --clear $(VENV)
+
+$(RUN): $(BIN)/python pyproject.toml requirements.txt requirements-build.txt
+	@echo "Installing productiv-bridge"
+	@$(PIP) install $(LOCKED) requirements.txt $(LOCKED) requirements-build.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): $(RUN) requirements-dev.txt
+	@echo "Installing what tests and checks need"
+	@$(PIP) install $(LOCKED) requirements-dev.txt
+	@touch $@
+
+$(UV):
+	@python=$$(PYTHON="$(PYTHON)" sh tools/find_python.sh) && "$$python" -m venv --clear build/uv
+	@build/uv/bin/python -m pip --disable-pip-version-check --quiet --no-input install uv
