@@ -51,14 +51,19 @@ class Admin:
     def _figures(self) -> dict[str, Any]:
         around = self._around
         apps: dict[str, dict[str, Any]] = {}
+        company: dict[str, Any] = {}
         for part in self._parts.values():
-            for app, figures in part.state().items():
-                apps.setdefault(app, {})[part.name] = figures
-        usage = [figures["usage"] for figures in apps.values() if "usage" in figures]
+            for app, each in part.state().items():
+                if app:
+                    apps.setdefault(app, {})[part.name] = each
+                else:
+                    company[part.name] = each
+        figures = [*company.values(), *(figures for parts in apps.values() for figures in parts.values())]
         return {
             "apps": apps,
-            "largest_batch": max((figures["largest_batch"] for figures in usage), default=0),
-            "identity_exact": all(figures["identity_exact"] for figures in usage),
+            "company": company,
+            "largest_batch": max((each.get("largest_batch", 0) for each in figures), default=0),
+            "identity_exact": all(each.get("identity_exact", True) for each in figures),
             **around.seen.state(),
             "tokens": around.tokens.state(),
             "rate_limit": around.limit.state() if around.limit else None,

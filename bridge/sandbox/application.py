@@ -18,10 +18,14 @@ from bridge.sandbox.config import SandboxConfig
 from bridge.sandbox.connection import Sleep
 from bridge.sandbox.endpoint import Endpoint, Surroundings
 from bridge.sandbox.faults import Faults
+from bridge.sandbox.org_chart import OrgChart
 from bridge.sandbox.rate_limit import RateLimit
 from bridge.sandbox.requests_seen import RequestsSeen
+from bridge.sandbox.spend import Spend
 from bridge.sandbox.tokens import Tokens
+from bridge.sandbox.uploads import Uploads
 from bridge.sandbox.usage import Usage
+from bridge.sandbox.users import Users
 
 
 def application(
@@ -33,7 +37,7 @@ def application(
     """
     apps = Apps(config)
     tokens = Tokens(config, clock)
-    parts: list[Part] = [apps, Usage(config)]
+    parts: list[Part] = [apps, Usage(config), Users(), Spend(config), OrgChart(), Uploads(config, clock)]
     operations = [*tokens.operations(), *(operation for part in parts for operation in part.operations())]
     around = Surroundings(
         config=config,

@@ -1,4 +1,4 @@
-"""Set up an application: registers it and gives it an id."""
+"""Set up an application, which gives it an id, and list those there are."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from bridge.sandbox.call import Answer, Call, Operation, Page, json_answer, refusal
-from bridge.sandbox.config import CONNECTOR_WRITE, MAX_APPS, SandboxConfig
+from bridge.sandbox.config import CONNECTOR_WRITE, MAX_APPS, REPORT_READ, SandboxConfig
 from bridge.sandbox.fields import text_problem
 
 
@@ -22,9 +22,12 @@ class Apps:
         self._registered: dict[str, dict[str, Any]] = {}
 
     def operations(self) -> Sequence[Operation]:
-        """The one call of this group."""
-        path = "/services/push/v1/customer/apps"
-        return [Operation("setup_application", "POST", path, CONNECTOR_WRITE, self._register)]
+        """Registering, and the list of what is registered."""
+        path, summaries = "/services/push/v1/customer/apps", "/services/export/v1/customer/app-summaries"
+        return [
+            Operation("setup_application", "POST", path, CONNECTOR_WRITE, self._register),
+            Operation("get_app_summaries", "GET", summaries, REPORT_READ, self._summaries),
+        ]
 
     def problem(self, app: str) -> str | None:
         """Why no call can be made for this app id, or None."""
@@ -52,6 +55,11 @@ class Apps:
         self._registered[app] = {"appId": app, **document}
         return json_answer(200, {"appId": app, "appName": document["appName"]})
 
+    def _summaries(self, _call: Call) -> Answer:
+        configured = {app: {"appId": app, "appName": app} for app in sorted(self._known or ())}
+        apps = {**configured, **self._registered}
+        return json_answer(200, {"apps": [_summary(app) for app in apps.values()]})
+
     def state(self) -> Mapping[str, Mapping[str, Any]]:
         """What was registered, by app id."""
         return self._registered
@@ -65,3 +73,13 @@ class Apps:
         """Forgets all apps."""
         self._met.clear()
         self._registered.clear()
+
+
+def _summary(app: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "ApplicationId": app["appId"],
+        "AppName": app["appName"],
+        "AppStatus": "Approved",
+        "VendorName": app["appName"],
+        "AppCategory": app.get("appCategory", ""),
+    }

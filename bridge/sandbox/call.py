@@ -67,6 +67,7 @@ class Operation:
     """One API call: where it lives, which scope it needs, and what it does.
 
     `scope` None means that no token is asked for. `handle` runs once everything else has been checked.
+    With `digest_body` the body is not kept but measured: `call.document` is its `size` and `sha256`.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Operation:
     scope: str | None
     handle: Callable[[Call], Answer]
     batch: Batch | None = None
+    digest_body: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What a sandbox is started with: credentials, bounds, and how it behaves on a good day."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 SCOPE_PREFIX = "https://api.productiv.com/"
 CONNECTOR_WRITE = SCOPE_PREFIX + "connector.write"
@@ -37,6 +37,8 @@ class SandboxConfig:
     latency_seconds: float = 0.0
     apps: frozenset[str] | None = None
 
+    upload_url_seconds: float = 900.0
+    """How long a signed address for an upload is good."""
     keep_records_per_app: int = 100_000
     """Records of each kind whose content is kept per app, to be looked at."""
     keep_bytes: int = 256 * 1024 * 1024
@@ -46,5 +48,5 @@ class SandboxConfig:
     five million and 134 MB for all of them. Beyond, the state says `identity_exact: false`."""
     max_body_bytes: int = 10 * 1024 * 1024
     """A longer request body is answered 413."""
-    max_idempotency_keys: int = field(default=10_000)
+    max_idempotency_keys: int = 10_000
     """The newest keys that are remembered to see repeats."""

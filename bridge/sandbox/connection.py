@@ -1,6 +1,7 @@
 """Ways to end a connection that ASGI does not offer: reset it, close it, cut an answer short."""
 
 import asyncio
+import hashlib
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -69,6 +70,23 @@ class Exchange:
             raise Dropped("left")
         return body if len(body) <= limit else None
 
+    async def measure_body(self) -> dict[str, Any]:
+        """The size in bytes and the SHA-256 of a body of any length, which is not kept.
+
+        Raises:
+            Dropped: the client went away in the middle of it.
+        """
+        digest, size, more = hashlib.sha256(), 0, True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise Dropped("left")
+            chunk: bytes = message.get("body", b"")
+            digest.update(chunk)
+            size += len(chunk)
+            more = message.get("more_body", False)
+        return {"size": size, "sha256": digest.hexdigest()}
+
     async def wait(self, seconds: float) -> None:
         """Lets time pass, whether or not the client is still there.
 
@@ -107,7 +125,7 @@ class Exchange:
             case "closed":
                 transport.close()
             case "cut":
-                answer = dropped.answer or Answer(200, b"{}")
+                answer = dropped.answer if dropped.answer and dropped.answer.body else Answer(200, b"{}")
                 await self.answer(answer, upto=len(answer.body) // 2)
                 transport.close()
             case "unanswered" | "left":

@@ -60,12 +60,8 @@ class Endpoint:
     async def _answer(self, call: Call, exchange: Exchange) -> Answer:
         around = self._around
         await self._struck("during", call, exchange)
-        body = await exchange.read_body(around.config.max_body_bytes)
-        if body is None:
-            return refusal(413, f"a request may have {around.config.max_body_bytes} bytes at most")
-        call.body = body
-        if key := call.headers.get("idempotency-key"):
-            around.seen.key(self._operation.name, key, body)
+        if refused := await self._read(call, exchange):
+            return refused
         if refused := self._over_limit():
             return refused
         await exchange.wait(around.config.latency_seconds)
@@ -80,6 +76,19 @@ class Endpoint:
         if answer.status != 200:
             return answer
         return await self._struck("after", call, exchange, answer) or answer
+
+    async def _read(self, call: Call, exchange: Exchange) -> Answer | None:
+        if self._operation.digest_body:
+            call.document = await exchange.measure_body()
+            return None
+        limit = self._around.config.max_body_bytes
+        body = await exchange.read_body(limit)
+        if body is None:
+            return refusal(413, f"a request may have {limit} bytes at most")
+        call.body = body
+        if key := call.headers.get("idempotency-key"):
+            self._around.seen.key(self._operation.name, key, body)
+        return None
 
     async def _struck(
         self, when: Phase, call: Call, exchange: Exchange, answer: Answer | None = None

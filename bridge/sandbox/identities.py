@@ -6,7 +6,6 @@ from collections.abc import Iterable
 _SHARD_BITS = 8
 _SHARDS = 1 << _SHARD_BITS
 _LAST_SHARD = _SHARDS - 1
-_START_SLOTS = 4096  # 8 MB in all: growing costs more than noting a key, so the first 700,000 come without
 
 
 class Identities:
@@ -14,15 +13,17 @@ class Identities:
 
     Keys are told apart by Python's 64-bit SipHash of the text. Two of five million different keys share one
     with a probability of n^2 / 2^65 = 7 in ten million, so the count is exact for every practical purpose.
-    256 shards grow one by one, which spreads the cost of growing over many batches instead of one pause.
+    256 shards grow one by one, which spreads the cost of growing over many batches instead of one pause. They
+    begin with `start_slots` each, a power of two; growing costs more than noting a key, so begin large where
+    many are expected.
 
     At most `limit` keys are remembered; after that `exact` is False and a key not yet seen counts as new each
     time it comes.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, start_slots: int = 64) -> None:
         self._limit = limit
-        self._tables = [array("q", bytes(8 * _START_SLOTS)) for _ in range(_SHARDS)]
+        self._tables = [array("q", bytes(8 * start_slots)) for _ in range(_SHARDS)]
         self._used = [0] * _SHARDS
         self._count = 0
         self.exact = True

@@ -12,6 +12,9 @@ from bridge.sandbox.content import Content
 from bridge.sandbox.fields import EMAIL_LENGTH, INT64_MAX, INT64_MIN, email_problem, is_email_shaped
 from bridge.sandbox.identities import Identities
 
+START_SLOTS = 4096
+"""8 MB of tables to begin with: the first 700,000 events come without growing."""
+
 
 @dataclass(slots=True)
 class _Figures:
@@ -69,7 +72,7 @@ class Usage:
         """Forgets all events."""
         config = self._config
         self._apps: dict[str, _Figures] = {}
-        self._identities = Identities(config.max_identities)
+        self._identities = Identities(config.max_identities, START_SLOTS)
         self._content = Content(config.keep_records_per_app, config.keep_bytes, _events_of)
 
 

@@ -2,8 +2,10 @@ from typing import Any
 
 import pytest
 
+from bridge.sandbox import CONNECTOR_WRITE, SandboxConfig
 from bridge.sandbox.apps import Apps
-from bridge.sandbox.config import MAX_APPS, SandboxConfig
+from bridge.sandbox.config import MAX_APPS
+from tests.sandbox.conftest import Start
 from tests.sandbox.driver import Driver
 
 PATH = "/services/push/v1/customer/apps"
@@ -44,3 +46,22 @@ def test_a_loop_over_ids_cannot_fill_the_memory() -> None:
     assert not any(apps.problem(f"a{number}") for number in range(MAX_APPS))
     assert apps.problem("one more") is not None
     assert apps.problem("a0") is None
+
+
+def test_summaries_list_what_is_registered_and_configured(start: Start) -> None:
+    driver = start(apps=frozenset({"b-known", "a-known"}))
+    app = driver.call("POST", PATH, json={"appName": "Board", "appCategory": "Design"}).json()["appId"]
+    summaries = driver.call("GET", "/services/export/v1/customer/app-summaries").json()["apps"]
+    assert [summary["ApplicationId"] for summary in summaries] == ["a-known", "b-known", app]
+    assert summaries[2] == {
+        "ApplicationId": app,
+        "AppName": "Board",
+        "AppStatus": "Approved",
+        "VendorName": "Board",
+        "AppCategory": "Design",
+    }
+
+
+def test_summaries_need_the_reading_scope(sandbox: Driver) -> None:
+    sandbox.login(scope=CONNECTOR_WRITE)
+    assert sandbox.call("GET", "/services/export/v1/customer/app-summaries").status_code == 403
