@@ -8,7 +8,7 @@ class Books:
     """Counts of records since the process started.
 
     `superseded`: identical to a record sent with it, so not sent itself. `handed_over`: given up with its
-    partition while outstanding, and read again by the next owner.
+    partition while outstanding, and read again by the next owner. `batches`: accepted by the API.
     """
 
     received: int = 0
@@ -16,6 +16,7 @@ class Books:
     dead_lettered: int = 0
     superseded: int = 0
     handed_over: int = 0
+    batches: int = 0
 
     def balance(self, outstanding: int) -> bool:
         """Whether the columns add up to what was received."""

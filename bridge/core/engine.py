@@ -97,6 +97,7 @@ class Engine:
             return None if self.tripped else verdict
         if isinstance(outcome, Accepted):
             self._sending.note(size, 0)
+            self.books.batches += 1
         if verdict is not None:
             self.books.delivered += self.offsets.settle(verdict.hold)
         return None

@@ -1,5 +1,6 @@
 """The operations port: /metrics, /healthz and /readyz, served from a thread of its own."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -64,18 +65,17 @@ def served(app: Starlette, host: str, port: int) -> Iterator[str]:
     Raises:
         BridgeError: the port cannot be had.
     """
-    config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, lifespan="off")
     try:
-        socket = config.bind_socket()
-    except SystemExit as error:  # how uvicorn says that the port is taken
+        listener = socket.create_server((host, port))
+    except OSError as error:
         raise BridgeError(
-            f"cannot listen on {host}:{port}; is another process there? Set http.port"
+            f"cannot listen on {host}:{port}: {error.strerror}; set http.host and http.port"
         ) from error
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([socket],), name="operations-port", daemon=True)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+    thread = threading.Thread(target=server.run, args=([listener],), name="operations-port", daemon=True)
     thread.start()
     try:
-        yield f"http://{host}:{socket.getsockname()[1]}"
+        yield f"http://{host}:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(5)

@@ -1,0 +1,48 @@
+"""The stage of the flow tests, on the mock cluster and on Apache Kafka."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bridge.sandbox import SandboxConfig, SandboxServer
+from tests.flows.setting import Stage
+from tests.kafka_broker.broker import Broker, OwnBroker
+from tests.kafka_broker.cluster import Cluster
+
+
+@contextmanager
+def _staged(kafka: Cluster[Broker], folder: Path, sandbox: SandboxConfig | None = None) -> Iterator[Stage]:
+    with SandboxServer(sandbox) as server:
+        topic = kafka.create_topic("usage", 4, max_message_bytes=10_000_000)
+        dead_letters = kafka.create_topic("dead", 1, max_message_bytes=16_000_000)
+        stage = Stage(kafka, server, folder, topic, dead_letters)
+        yield stage
+        for bridge in stage.bridges:
+            bridge.close()
+
+
+@pytest.fixture
+def stage(any_kafka: Cluster[Broker], tmp_path: Path) -> Iterator[Stage]:
+    with _staged(any_kafka, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def real_stage(kafka: Cluster[Broker], tmp_path: Path) -> Iterator[Stage]:
+    with _staged(kafka, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def own_stage(own_kafka: Cluster[OwnBroker], tmp_path: Path) -> Iterator[Stage]:
+    with _staged(own_kafka, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def short_tokens(any_kafka: Cluster[Broker], tmp_path: Path) -> Iterator[Stage]:
+    """A stage whose access tokens last one second."""
+    with _staged(any_kafka, tmp_path, SandboxConfig(token_lifetime_seconds=1.0)) as made:
+        yield made

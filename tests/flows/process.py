@@ -1,0 +1,113 @@
+"""The bridge as a process of its own: started, killed, stopped and asked like on a server."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+PATIENCE = 60.0
+
+
+def eventually(holds: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
+    """Waits until it holds; fails with `what` if it does not in time."""
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, f"not within {seconds:g} s: {what}"
+        time.sleep(0.02)  # another process has to get on with it
+
+
+class BridgeProcess:
+    """`productiv-bridge run` with a configuration; it logs to a file and tells its port there."""
+
+    def __init__(self, folder: Path, name: str, settings: dict[str, Any]) -> None:
+        self.config = folder / f"{name}.yaml"
+        self.config.write_text(yaml.safe_dump(settings))
+        self.log = folder / f"{name}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._url = ""
+
+    def start(self) -> "BridgeProcess":
+        """Starts it and waits until it serves its operations port."""
+        begin = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as log:
+            command = [sys.executable, "-m", "bridge", "run", "--config", str(self.config)]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        eventually(lambda: bool(self._events("started", begin)) or not self.running, "the bridge starts")
+        assert self.running, f"the bridge ended at once:\n{self.log.read_text()}"
+        self._url = str(self._events("started", begin)[0]["operations_port"])
+        return self
+
+    def change(self, **sections: Any) -> None:
+        """Changes sections of the configuration; counts at the next start."""
+        settings = yaml.safe_load(self.config.read_text())
+        self.config.write_text(yaml.safe_dump(settings | sections))
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is finished, nothing is committed."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(PATIENCE)
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(PATIENCE)
+
+    def close(self) -> None:
+        """Ends it whatever it does."""
+        if self.running:
+            self.kill()
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """The log lines of this event."""
+        return self._events(event, 0)
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric's samples with these labels, now."""
+        with urllib.request.urlopen(f"{self._url}/metrics/", timeout=10) as answer:
+            families = text_string_to_metric_families(answer.read().decode())
+        return sum(
+            sample.value
+            for family in families
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def books(self, stream: str = "usage") -> dict[str, int]:
+        """The columns of the books, by the metrics."""
+        columns = ("received", "delivered", "dead_lettered", "superseded", "handed_over")
+        books = {name: int(self.metric(f"bridge_records_{name}_total", stream=stream)) for name in columns}
+        return books | {"outstanding": int(self.metric("bridge_records_outstanding", stream=stream))}
+
+    def status(self, path: str) -> tuple[int, Any]:
+        """Status and JSON body of a page of the operations port."""
+        try:
+            with urllib.request.urlopen(f"{self._url}{path}", timeout=10) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    def _events(self, event: str, begin: int) -> list[dict[str, Any]]:
+        lines = self.log.read_bytes()[begin:].decode().splitlines()
+        parsed = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+        return [line for line in parsed if line.get("event") == event]
+
+
+def balanced(books: dict[str, int]) -> bool:
+    """Whether the books of one process add up."""
+    return books["received"] == sum(value for name, value in books.items() if name != "received")

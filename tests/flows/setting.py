@@ -1,0 +1,191 @@
+"""One stage for a flow test: topics, a sandbox API, producers, and as many bridges as it takes."""
+
+import json
+import urllib.request
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+
+from bridge.sandbox import SandboxServer
+from tests.flows.process import BridgeProcess, eventually
+from tests.kafka_broker.broker import Broker
+from tests.kafka_broker.cluster import Cluster
+
+BEGIN = 1_767_225_600_000  # 2026-01-01
+
+
+def usage(number: int, app: str = "crm", **changes: Any) -> dict[str, Any]:
+    """The usage event with this number: no two numbers give the same one."""
+    event = {
+        "app": app,
+        "timestamp": BEGIN + number,
+        "email": f"user{number}@example.com",
+        "eventName": "opened",
+    }
+    return event | changes
+
+
+def number_of(event: dict[str, Any]) -> int:
+    """Which usage event this is."""
+    return int(event["timestamp"]) - BEGIN
+
+
+@dataclass
+class Stage:
+    """What a test acts on. `topic` and `dead_letters` are its own; the API is a sandbox in this process."""
+
+    kafka: Cluster[Broker]
+    sandbox: SandboxServer
+    folder: Path
+    topic: str
+    dead_letters: str
+    bridges: list[BridgeProcess] = field(default_factory=list)
+
+    def bridge(self, **sink: Any) -> BridgeProcess:
+        """One more bridge, not started yet; `sink` are settings of its usage sink."""
+        settings = {
+            "productiv": {
+                "api_url": self.sandbox.url,
+                "token_url": f"{self.sandbox.url}/oauth2/token",
+                "client_id": "sandbox",
+                "client_secret_file": str(self.secret_file),
+                "timeouts": {"read_seconds": 5},
+            },
+            "kafka": {
+                "bootstrap_servers": self.kafka.bootstrap,
+                "group_prefix": f"test-{self.topic}",
+                "create_topics": False,
+                "settings": {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500},
+            },
+            "sinks": {
+                "usage": {
+                    "topic": self.topic,
+                    "dead_letter_topic": self.dead_letters,
+                    "format": "json",
+                    "batch": {"max_age_seconds": 0.5},
+                    "backoff": {"initial_seconds": 0.05, "max_seconds": 0.5},
+                    "commit_interval_seconds": 0.1,
+                    **sink,
+                }
+            },
+            "http": {"host": "127.0.0.1", "port": 0},
+        }
+        made = BridgeProcess(self.folder, f"bridge-{len(self.bridges)}", settings)
+        self.bridges.append(made)
+        return made
+
+    @property
+    def secret_file(self) -> Path:
+        """Where the bridges find the client secret; a test may rotate it."""
+        file = self.folder / "client-secret"
+        if not file.exists():
+            file.write_text("sandbox-secret\n")
+        return file
+
+    def produce(self, records: Iterable[dict[str, Any] | bytes]) -> int:
+        """Puts records on the topic and waits for the acknowledgements; returns how many."""
+        producer = Producer({"bootstrap.servers": self.kafka.bootstrap, "message.max.bytes": 10_000_000})
+        errors: list[KafkaError] = []
+        count = 0
+        for record in records:
+            value = record if isinstance(record, bytes) else json.dumps(record).encode()
+            producer.produce(
+                self.topic,
+                value,
+                key=str(count).encode(),
+                headers=[("from", b"a test")],
+                on_delivery=lambda error, _: errors.append(error) if error else None,
+            )
+            producer.poll(0)
+            count += 1
+            if count % 50_000 == 0:
+                producer.flush(60)
+        producer.flush(60)
+        assert not errors
+        return count
+
+    # -- the API's side ------------------------------------------------------------------------------------
+
+    def fault(self, **fault: Any) -> None:
+        """Switches on a fault of the sandbox."""
+        self._ask("/_sandbox/faults", json.dumps(fault).encode())
+
+    def clear_faults(self) -> None:
+        """Switches all faults off."""
+        self._ask("/_sandbox/faults", method="DELETE")
+
+    def state(self) -> dict[str, Any]:
+        """What the sandbox tells of itself."""
+        state: dict[str, Any] = self._ask("/_sandbox/state")
+        return state
+
+    def distinct(self) -> int:
+        """Distinct events accepted, over all apps."""
+        return sum(app["usage"]["distinct"] for app in self.state()["apps"].values() if "usage" in app)
+
+    def duplicates(self) -> int:
+        """Events accepted more than once."""
+        return sum(app["usage"]["duplicates"] for app in self.state()["apps"].values() if "usage" in app)
+
+    def accepted(self) -> set[int]:
+        """The numbers of the events that the API accepted."""
+        return {number_of(event) for app in self.state()["apps"] for event in self._events(app)}
+
+    def _events(self, app: str) -> Iterator[dict[str, Any]]:
+        offset = 0
+        while page := self._ask(f"/_sandbox/events?app={app}&offset={offset}&limit=1000")["items"]:
+            yield from page
+            offset += len(page)
+
+    def _ask(self, path: str, body: bytes | None = None, method: str | None = None) -> Any:
+        request = urllib.request.Request(self.sandbox.url + path, body, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    # -- Kafka's side --------------------------------------------------------------------------------------
+
+    def buried(self) -> list[Message]:
+        """All messages of the dead-letter topic."""
+        consumer = Consumer({"bootstrap.servers": self.kafka.bootstrap, "group.id": "the-test"})
+        try:
+            parts = [
+                TopicPartition(self.dead_letters, p, 0)
+                for p in range(self.kafka.partitions(self.dead_letters))
+            ]
+            left = sum(consumer.get_watermark_offsets(part, timeout=10)[1] for part in parts)
+            consumer.assign(parts)
+            messages: list[Message] = []
+            while len(messages) < left:
+                messages += consumer.consume(1000, 1.0)
+            return messages
+        finally:
+            consumer.close()
+
+    def reasons(self) -> Counter[str]:
+        """How many dead letters there are, by reason."""
+        return Counter(header(message, "bridge.reason") for message in self.buried())
+
+    def committed(self) -> int:
+        """The offsets committed for the usage sink's group, summed over the partitions."""
+        consumer = Consumer(
+            {"bootstrap.servers": self.kafka.bootstrap, "group.id": f"test-{self.topic}.usage"}
+        )
+        try:
+            parts = [TopicPartition(self.topic, p) for p in range(self.kafka.partitions(self.topic))]
+            return sum(max(0, part.offset) for part in consumer.committed(parts, timeout=10))
+        finally:
+            consumer.close()
+
+    def delivered(self, count: int) -> None:
+        """Waits until the API has this many distinct events."""
+        eventually(lambda: self.distinct() >= count, f"{count} events accepted")
+
+
+def header(message: Message, name: str) -> str:
+    """The value of a header, as text; empty if there is none."""
+    headers: Any = message.headers() or []
+    return next((value.decode() for key, value in headers if key == name), "")
