@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from bridge.config.fields import (
     DottedKeys,
@@ -89,6 +89,8 @@ def _check_prefix(prefix: str) -> str:
 
 
 _Named = BeforeValidator(_check_names)
+# librdkafka takes text; in YAML a number or true needs no quotes.
+_RawValue = Annotated[str, WithJsonSchema({"type": ["string", "number", "boolean"]})]
 
 
 class Kafka(Section):
@@ -112,7 +114,7 @@ class Kafka(Section):
         le=32767,
         description="Copies of each topic that the bridge creates. -1 = the broker's default.",
     )
-    settings: Annotated[dict[str, str], DottedKeys(), _Named] = Field(
+    settings: Annotated[dict[str, _RawValue], DottedKeys(), _Named] = Field(
         default_factory=dict,
         repr=False,
         description="Raw librdkafka settings for every client, by their own names, for example "
@@ -203,17 +205,17 @@ class SchemaRegistry(Section):
                 ),
                 Rule(
                     self.username is None or given > 0,
-                    ("username",),
+                    ("username", "password", "password_file"),
                     "username is given without a password; set password or password_file",
                 ),
                 Rule(
                     self.username is not None or given == 0,
-                    ("password_file", "password"),
+                    ("password_file", "password", "username"),
                     "a password is given without username; set username",
                 ),
                 Rule(
                     self.url is not None or (self.username is None and self.ca_file is None),
-                    ("username", "ca_file"),
+                    ("username", "ca_file", "url"),
                     "this is set, but schema_registry.url is not; set url or remove this",
                 ),
             ]

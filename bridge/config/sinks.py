@@ -30,13 +30,13 @@ class AppOf(Section):
             [
                 Rule(
                     not named or self.name is not None,
-                    ("from",),
+                    ("from", "name"),
                     f"from: {self.from_} needs the {self.from_}'s name; set name",
                 ),
                 Rule(named or self.name is None, ("name",), f"from: {self.from_} has no name; remove it"),
                 Rule(
                     not constant or self.value is not None,
-                    ("from",),
+                    ("from", "value"),
                     "from: constant needs the app; set value",
                 ),
                 Rule(

@@ -15,6 +15,7 @@ MAX_FILE_BYTES = 262_144
 _TAGS = {
     f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "timestamp", "value", "merge")
 }
+_SYNTAX = re.compile(r"<[a-z ]+>|[^\w\s]|\\t")  # what the parser quotes of YAML itself, and a tab
 _NULL = "tag:yaml.org,2002:null"
 
 
@@ -91,7 +92,11 @@ def _compose(text: str, source: str, problems: list[Problem]) -> yaml.Node | Non
 
 def _without_quotations(problem: str) -> str:
     """The parser's words without what it quotes from the file, which may be part of a secret."""
-    return re.sub(r"'(?!(?:<[a-z ]+>|[^\w\s']|\\t)')[^']*'|\"[^\"]*\"", "text", problem)
+    return re.sub(
+        r"'([^']*)'|\"[^\"]*\"",
+        lambda found: found[0] if _SYNTAX.fullmatch(found[1] or "") else "text",
+        problem,
+    )
 
 
 def _mapping(node: yaml.MappingNode, source: str, path: KeyPath, problems: list[Problem]) -> Tree:

@@ -8,7 +8,8 @@ import yaml
 
 MASK = "********"
 
-_PLAIN = re.compile(r"[\w./:@%+,-]+", re.ASCII)
+# Text that the syntax of YAML leaves alone; whether it reads as text, and not as a number, is tried.
+_PLAIN = re.compile(r"[\w./][\w./@%+,-]*(:[\w./@%+,-]+)*", re.ASCII)
 _USERINFO = re.compile(r"(?<=://)[^/\s]*@")
 
 
