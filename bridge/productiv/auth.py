@@ -58,11 +58,14 @@ class _Slot:
     failure: TokenFailure | None = None  # of the last try; None if it succeeded
     hold_until: float = float("-inf")  # monotonic seconds before which no other try is made
 
-    def settled(self, now: float) -> bool:
-        """Whether a caller can be answered from what is here."""
-        return now < self.hold_until or (self.token is not None and now < self.token.renew_at)
+    def known(self, now: float) -> Token | TokenFailure | None:
+        """What a caller can be answered without asking; None if it has to ask."""
+        if now < self.hold_until or (self.token is not None and now < self.token.renew_at):
+            return self.last(now)
+        return None
 
-    def answer(self, now: float) -> Token | TokenFailure | None:
+    def last(self, now: float) -> Token | TokenFailure | None:
+        """What the last try came to; None before the first, and if its token was refused since."""
         if self.token is not None and (self.failure is None or now < self.token.expires_at):
             return self.token
         if isinstance(self.failure, Throttled) and self.hold_until > now:
@@ -94,13 +97,15 @@ class Tokens:
         A token that could not be renewed ahead of time is used for as long as it lives.
         """
         slot = self._slots.setdefault(scopes, _Slot())
-        if not slot.settled(self._clock()):
+        answer = slot.known(self._clock())
+        if answer is None:
             seen = slot.tries
             async with slot.lock:
                 # Another caller may have tried while this one waited, and what it got been refused since.
-                if slot.tries == seen or slot.answer(self._clock()) is None:
-                    await self._renew(slot, scopes)
-        return slot.answer(self._clock()) or Unavailable("the access token was dropped while it was fetched")
+                answer = slot.last(self._clock()) if slot.tries != seen else None
+                if answer is None:
+                    answer = await self._renew(slot, scopes)
+        return answer
 
     def refuse(self, scopes: frozenset[str], token: Token) -> None:
         """Drops a token that the API refused, unless another has taken its place already."""
@@ -125,17 +130,20 @@ class Tokens:
         ends = [token.expires_at for token in tokens if token is not None]
         return min(ends) - self._clock() if ends and len(ends) == len(tokens) else None
 
-    async def _renew(self, slot: _Slot, scopes: frozenset[str]) -> None:
+    async def _renew(self, slot: _Slot, scopes: frozenset[str]) -> Token | TokenFailure:
         fetched = await self._fetch(scopes)
         now = self._clock()
         slot.tries += 1
         if isinstance(fetched, Token):
             slot.token, slot.failure, slot.hold_until = fetched, None, float("-inf")
-            return
+            return fetched
         slot.failure = fetched
         wait = fetched.retry_after if isinstance(fetched, Throttled) else None
-        alive = slot.token is not None and now < slot.token.expires_at
-        slot.hold_until = now + (wait or (RENEW_PAUSE if alive else 0.0))
+        if slot.token is not None and now < slot.token.expires_at:
+            slot.hold_until = now + (wait or RENEW_PAUSE)
+            return slot.token
+        slot.hold_until = now + (wait or 0.0)
+        return fetched
 
     async def _fetch(self, scopes: frozenset[str]) -> Token | TokenFailure:
         try:

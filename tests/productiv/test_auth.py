@@ -369,7 +369,35 @@ async def test_a_token_that_cannot_be_renewed_ahead_of_time_is_used_to_its_end()
         assert len(service.tokens) == 3
         clock.now += 54
         assert isinstance(await publish(client), Unavailable)
+        assert isinstance(await publish(client), Unavailable)
+        assert len(service.tokens) == 5, (
+            "without a token there is no pause: how to wait is the caller's affair"
+        )
         assert service.bearers == ["t-1"] * 4
+
+
+async def test_a_token_refused_while_it_cannot_be_renewed_costs_no_second_try() -> None:
+    clock = HandClock()
+    service = Service()
+    async with service.client(clock) as client:
+        await publish(client)
+        service.on_api = refuses("t-1")
+        service.on_token = lambda request: httpx.Response(500)
+        clock.now += 3541
+        assert await publish(client) == Unavailable(f"{SAID} 500", 500)
+    assert len(service.tokens) == 2
+
+
+async def test_a_token_refused_after_a_reset_is_renewed_all_the_same() -> None:
+    def reset_and_refuse(request: httpx.Request) -> httpx.Response:
+        if request.headers["authorization"] == "Bearer t-2":
+            return httpx.Response(200)
+        client.reset()
+        return httpx.Response(401)
+
+    service = Service(reset_and_refuse)
+    async with service.client() as client:
+        assert await publish(client) == Accepted()
 
 
 async def test_what_is_held_can_be_asked() -> None:
