@@ -21,7 +21,7 @@ app = typer.Typer(
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
-        "--config", metavar="FILE", help="YAML file with settings; without it $BRIDGE_CONFIG, if set."
+        "--config", "-c", metavar="FILE", help="YAML file with settings; without it $BRIDGE_CONFIG, if set."
     ),
 ]
 

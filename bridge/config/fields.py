@@ -138,6 +138,12 @@ def _check_topic(name: str) -> str:
     return name
 
 
+def _check_file_name(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("this is no name of a file; it holds a NUL character")
+    return path
+
+
 def _not_empty(value: Any) -> Any:
     if value == "":
         raise ValueError("this is empty; give a value or remove the key")
@@ -146,7 +152,7 @@ def _not_empty(value: Any) -> Any:
 
 Text = Annotated[str, BeforeValidator(_not_empty)]
 Secret = Annotated[SecretStr, BeforeValidator(_not_empty)]
-FilePath = Annotated[Path, BeforeValidator(_not_empty)]
+FilePath = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_check_file_name)]
 TopicName = Annotated[str, AfterValidator(_check_topic)]
 ServiceUrl = Annotated[str, AfterValidator(_check_url)]
 RegistryUrl = Annotated[str, AfterValidator(_check_registry_url)]

@@ -52,8 +52,8 @@ def _text(path: Path, problems: list[Problem]) -> str | None:
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        what = f"the configuration file cannot be read: {error.strerror}"
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        what = f"the configuration file cannot be read: {getattr(error, 'strerror', error)}"
     else:
         what = f"the configuration file is longer than {MAX_FILE_BYTES} bytes"
         if len(content) <= MAX_FILE_BYTES:
@@ -84,6 +84,8 @@ def _compose(text: str, source: str, problems: list[Problem]) -> yaml.Node | Non
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
         what = f"this is not valid YAML: {_without_quotations(error.problem or 'it cannot be parsed')}"
+    except (ValueError, OverflowError):
+        what = "this is not valid YAML: an escape or version in it is out of range"
     except RecursionError:
         what = "this is nested too deeply"
     problems.append(Problem(Place(source, line), "", what))

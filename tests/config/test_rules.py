@@ -218,6 +218,10 @@ BROKEN = {
         "productiv:\n  client_secret_file: ''",
         "2: productiv.client_secret_file: this is empty; give a value or remove the key",
     ),
+    "impossible file name": (
+        'productiv:\n  client_secret_file: "a\\0"',
+        "2: productiv.client_secret_file: this is no name of a file; it holds a NUL character",
+    ),
     "empty app id": (
         "apps:\n  names: {a: ''}",
         "2: apps.names.a: this is empty; give a value or remove the key",

@@ -102,6 +102,10 @@ WRONG = {
         "bridge.yaml:3: http: this key is already given in line 1; remove one",
     ),
     "a list as a key": ("http:\n  [a]: 1", "bridge.yaml:2: http: a key must be a single word"),
+    "an impossible escape": (
+        'http: {host: "\\UFFFFFFFF"}',
+        "bridge.yaml: this is not valid YAML: an escape or version in it is out of range",
+    ),
     "a merge": (
         "http:\n  <<: {port: 1}",
         "bridge.yaml:2: http.<<: unknown key; the keys here are enabled, host, port",
