@@ -10,7 +10,7 @@ from bridge.cli.config import app as config_app
 from bridge.cli.demo import demo
 from bridge.cli.run import run
 from bridge.cli.sandbox import sandbox
-#from bridge.cli.send import send
+from bridge.cli.send import send
 from bridge.core.errors import BridgeError
 
 app = typer.Typer(
@@ -23,7 +23,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(demo)
 app.command()(sandbox)
-#app.command()(send)
+app.command()(send)
 app.add_typer(config_app, name="config", help="Show the configuration and its schema.")
 
 

@@ -60,8 +60,8 @@ def _dead(topic: Topic, replication: int) -> NewTopic:
 def _created(name: str, future: Future[None], timeout: float) -> bool:
     """Waits for one topic; False if another process was quicker, which is as good."""
     try:
-        # A little longer than the request itself, whose own error says more than ours.
-        future.result(timeout + 5)
+        # Longer than the request itself may take, whose own error says more than ours.
+        future.result(2 * timeout)
     except KafkaException as error:
         if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return False

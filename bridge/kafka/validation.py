@@ -16,14 +16,19 @@ _KINDS = ((bool, "true or false"), ((int, float), "a number"), ((str, bytes), "t
 
 
 class Validator:
-    """Checks records against a TypedDict with pydantic's constraints; other fields are left out."""
+    """Checks records against a TypedDict with pydantic's constraints; other fields are left out.
+
+    `required` are the fields that a record cannot do without.
+    """
 
     def __init__(self, record: type) -> None:
         # Stops at the first bad record: a chunk of nothing but noise must not build a list of all its errors.
         chunk: Any = Annotated[list[record], FailFast()]  # type: ignore[valid-type]
         self._many: TypeAdapter[list[Doc]] = TypeAdapter(chunk)
         self._one: TypeAdapter[Doc] = TypeAdapter(record)
-        fields = self._one.json_schema()["properties"]
+        schema = self._one.json_schema()
+        fields = schema["properties"]
+        self.required: list[str] = schema.get("required", [])
         self._expected: dict[str, str] = {
             name: field.get("description", "") for name, field in fields.items()
         }
@@ -75,6 +80,8 @@ def _wrong(error: ErrorDetails) -> str:
             return f"has {len(value)} characters where {limits['max_length']} are allowed"
         case "string_too_short" if not value:
             return "is empty"
+        case "string_unicode":
+            return "is not UTF-8 text"
         case "string_pattern_mismatch":
             return "does not have the right form"
         case "int_type" if isinstance(value, float):
