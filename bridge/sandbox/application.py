@@ -37,7 +37,14 @@ def application(
     """
     apps = Apps(config)
     tokens = Tokens(config, clock)
-    parts: list[Part] = [apps, Usage(config), Users(), Spend(config), OrgChart(), Uploads(config, clock)]
+    parts: list[Part] = [
+        apps,
+        Usage(config),
+        Users(config),
+        Spend(config),
+        OrgChart(config),
+        Uploads(config, clock),
+    ]
     operations = [*tokens.operations(), *(operation for part in parts for operation in part.operations())]
     around = Surroundings(
         config=config,

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from bridge.sandbox.call import Answer, Call, Operation, Page, json_answer, refusal
-from bridge.sandbox.config import CONNECTOR_WRITE, MAX_APPS, REPORT_READ, SandboxConfig
+from bridge.sandbox.config import CONNECTOR_WRITE, REPORT_READ, SandboxConfig
 from bridge.sandbox.fields import text_problem
 
 
@@ -18,6 +18,7 @@ class Apps:
 
     def __init__(self, config: SandboxConfig) -> None:
         self._known = config.apps
+        self._max_apps = config.max_apps
         self._met: set[str] = set()
         self._registered: dict[str, dict[str, Any]] = {}
 
@@ -35,8 +36,8 @@ class Apps:
             return None
         if not app.isprintable() or (self._known is not None and app not in self._known):
             return f"no application has the id {app!r}"
-        if len(self._met) >= MAX_APPS:
-            return f"the sandbox keeps books for {MAX_APPS} apps and has met as many"
+        if len(self._met) >= self._max_apps:
+            return f"the sandbox keeps books for {self._max_apps} apps and has met as many"
         self._met.add(app)
         return None
 
@@ -49,8 +50,8 @@ class Apps:
             return refusal(400, "appName is required")
         if problem := text_problem(document, "appName", "appDescription", "appCategory", "appUrl"):
             return refusal(400, problem)
-        if len(self._registered) >= MAX_APPS:
-            return refusal(400, f"the sandbox holds at most {MAX_APPS} registered apps")
+        if len(self._registered) >= self._max_apps:
+            return refusal(400, f"the sandbox holds at most {self._max_apps} registered apps")
         app = f"app-{len(self._registered) + 1}"
         self._registered[app] = {"appId": app, **document}
         return json_answer(200, {"appId": app, "appName": document["appName"]})

@@ -7,10 +7,6 @@ CONNECTOR_WRITE = SCOPE_PREFIX + "connector.write"
 REPORT_READ = SCOPE_PREFIX + "report.read"
 ALL_SCOPES = frozenset({CONNECTOR_WRITE, REPORT_READ})
 
-MAX_APPS = 10_000
-"""Apps the sandbox keeps books for; a request for one more is answered 404, so that a loop over random ids
-cannot fill the memory."""
-
 
 @dataclass(frozen=True, slots=True)
 class Credential:
@@ -46,6 +42,13 @@ class SandboxConfig:
     max_identities: int = 8_000_000
     """Event identities told apart exactly: 8 bytes each in tables at most two thirds full, so 67 MB for
     five million and 134 MB for all of them. Beyond, the state says `identity_exact: false`."""
+    max_apps: int = 10_000
+    """Apps registered, and app ids that books are kept for; one more is refused, so that a loop over random
+    ids cannot fill the memory."""
+    max_held: int = 1_000_000
+    """Users in all apps, people in the org chart, and files put, of each kind: about 500 bytes each."""
+    max_tokens: int = 10_000
+    """Live tokens; with one more the oldest is forgotten."""
     max_body_bytes: int = 10 * 1024 * 1024
     """A longer request body is answered 413."""
     max_idempotency_keys: int = 10_000

@@ -5,11 +5,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from bridge.sandbox.call import ACCEPTED, Answer, Batch, Call, Operation, Page, refusal
-from bridge.sandbox.config import CONNECTOR_WRITE
+from bridge.sandbox.config import CONNECTOR_WRITE, SandboxConfig
 from bridge.sandbox.fields import email_problem, text_problem
-
-MAX_PEOPLE = 1_000_000
-"""People held, about 700 bytes each."""
 
 
 @dataclass(slots=True)
@@ -27,7 +24,8 @@ class OrgChart:
     name = "org_chart"
     content_path = "org-chart"
 
-    def __init__(self) -> None:
+    def __init__(self, config: SandboxConfig) -> None:
+        self._max_people = config.max_held
         self._chart = _Chart()
 
     def operations(self) -> Sequence[Operation]:
@@ -41,8 +39,8 @@ class OrgChart:
         if problem := _definitions_problem(definitions):
             return refusal(400, problem)
         chart = self._chart
-        if len(chart.people) + len(call.records) > MAX_PEOPLE:
-            return refusal(400, f"the sandbox holds at most {MAX_PEOPLE} people")
+        if len(chart.people) + len(call.records) > self._max_people:
+            return refusal(400, f"the sandbox holds at most {self._max_people} people")
         if definitions is not None:
             chart.custom_fields = definitions
         chart.people.update({person["email"].lower(): person for person in call.records})

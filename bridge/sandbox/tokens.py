@@ -14,9 +14,6 @@ from starlette.datastructures import Headers
 from bridge.sandbox.call import Answer, Call, Operation, json_answer
 from bridge.sandbox.config import Credential, SandboxConfig
 
-MAX_TOKENS = 10_000
-"""Live tokens held; with one more the oldest is forgotten."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Grant:
@@ -44,6 +41,7 @@ class Tokens:
     def __init__(self, config: SandboxConfig, clock: Callable[[], float]) -> None:
         self._clients = {credential.client_id: credential for credential in config.credentials}
         self._lifetime = config.token_lifetime_seconds
+        self._max_tokens = config.max_tokens
         self._seed = config.seed
         self._clock = clock
         self.reset()
@@ -95,7 +93,7 @@ class Tokens:
             return refused.answer
         token = f"sandbox-{self._random.getrandbits(192):048x}"
         self._drop_expired()
-        if len(self._grants) >= MAX_TOKENS:
+        if len(self._grants) >= self._max_tokens:
             del self._grants[next(iter(self._grants))]
         self._grants[token] = _Grant(credential.client_id, scopes, self._clock() + self._lifetime)
         self._issued += 1

@@ -14,21 +14,20 @@ from urllib.parse import quote, urlencode
 from bridge.sandbox.call import Answer, Call, Operation, Page, json_answer, refusal
 from bridge.sandbox.config import CONNECTOR_WRITE, SandboxConfig
 
-MAX_FILES = 100_000
-"""Files remembered in all; of each its name, size and checksum, not its content."""
 MAX_NAMES = 1000
 """File names in one request for addresses."""
 MAX_NAME_LENGTH = 255
 
 
 class Uploads:
-    """The files put so far, by app and name. `clock` gives seconds since the epoch."""
+    """The files put so far: size and checksum, not content. `clock` gives seconds since the epoch."""
 
     name = "uploads"
     content_path = "uploads"
 
     def __init__(self, config: SandboxConfig, clock: Callable[[], float]) -> None:
         self._lifetime = config.upload_url_seconds
+        self._max_files = config.max_held
         self._key = f"sandbox uploads {config.seed}".encode()
         self._clock = clock
         self.reset()
@@ -71,8 +70,8 @@ class Uploads:
             return refusal(403, "the signature does not fit")
         if int(expires) <= self._clock():
             return refusal(403, "the address has expired")
-        if len(self._files) >= MAX_FILES and (call.app, name) not in self._files:
-            return refusal(507, f"the sandbox remembers at most {MAX_FILES} files")
+        if len(self._files) >= self._max_files and (call.app, name) not in self._files:
+            return refusal(507, f"the sandbox remembers at most {self._max_files} files")
         times = self._files.get((call.app, name), {"times": 0})["times"] + 1
         self._files[call.app, name] = {"filename": name, **call.document, "times": times}
         return Answer(200, b"")

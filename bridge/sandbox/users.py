@@ -5,11 +5,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bridge.sandbox.call import ACCEPTED, Answer, Batch, Call, Operation, Page, json_answer, refusal
-from bridge.sandbox.config import CONNECTOR_WRITE
+from bridge.sandbox.config import CONNECTOR_WRITE, SandboxConfig
 from bridge.sandbox.fields import email_problem, text_problem
-
-MAX_USERS = 1_000_000
-"""Users held in all apps together, about 500 bytes each."""
 
 
 @dataclass(slots=True)
@@ -37,7 +34,8 @@ class Users:
     name = "users"
     content_path = "users"
 
-    def __init__(self) -> None:
+    def __init__(self, config: SandboxConfig) -> None:
+        self._max_users = config.max_held
         self._apps: dict[str, _App] = {}
 
     def operations(self) -> Sequence[Operation]:
@@ -52,8 +50,8 @@ class Users:
 
     def _publish(self, call: Call) -> Answer:
         app = self._apps.setdefault(call.app, _App())
-        if sum(len(other.users) for other in self._apps.values()) + len(call.records) > MAX_USERS:
-            return refusal(400, f"the sandbox holds at most {MAX_USERS} users")
+        if sum(len(other.users) for other in self._apps.values()) + len(call.records) > self._max_users:
+            return refusal(400, f"the sandbox holds at most {self._max_users} users")
         app.users.update({user["email"].lower(): user for user in call.records})
         app.figures.posted += len(call.records)
         app.count(len(call.records))

@@ -2,11 +2,9 @@ from typing import Any
 
 import pytest
 
-from bridge.sandbox import CONNECTOR_WRITE, SandboxConfig
-from bridge.sandbox.apps import Apps
-from bridge.sandbox.config import MAX_APPS
+from bridge.sandbox import CONNECTOR_WRITE
 from tests.sandbox.conftest import Start
-from tests.sandbox.driver import Driver
+from tests.sandbox.driver import Driver, event
 
 PATH = "/services/push/v1/customer/apps"
 
@@ -41,11 +39,12 @@ def test_registering_needs_a_token(sandbox: Driver) -> None:
     assert sandbox.call("POST", PATH, json={"appName": "x"}).status_code == 401
 
 
-def test_a_loop_over_ids_cannot_fill_the_memory() -> None:
-    apps = Apps(SandboxConfig())
-    assert not any(apps.problem(f"a{number}") for number in range(MAX_APPS))
-    assert apps.problem("one more") is not None
-    assert apps.problem("a0") is None
+def test_a_loop_over_ids_cannot_fill_the_memory(start: Start) -> None:
+    driver = start(max_apps=2)
+    statuses = [driver.publish([event()], app=app).status_code for app in ("a", "b", "c", "a")]
+    assert statuses == [200, 200, 404, 200]
+    registered = [driver.call("POST", PATH, json={"appName": "x"}).status_code for _ in range(3)]
+    assert registered == [200, 200, 400]
 
 
 def test_summaries_list_what_is_registered_and_configured(start: Start) -> None:

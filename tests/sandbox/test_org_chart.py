@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from tests.sandbox.conftest import Start
 from tests.sandbox.driver import Driver
 
 PATH = "/services/push/v1/customer/org-chart"
@@ -66,6 +67,12 @@ def test_a_thousand_at_a_time(sandbox: Driver) -> None:
     assert put(sandbox, users=people) == 400
     assert put(sandbox, users=people[:1000]) == 200
     assert sandbox.state()["largest_batch"] == 1000
+
+
+def test_the_chart_is_bounded(start: Start) -> None:
+    driver = start(max_held=1)
+    assert put(driver, users=[{"email": "a@x.com"}]) == 200
+    assert put(driver, users=[{"email": "b@x.com"}]) == 400
 
 
 def test_reset_forgets_the_chart(sandbox: Driver) -> None:

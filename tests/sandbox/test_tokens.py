@@ -36,7 +36,7 @@ def test_http_basic_works_with_encoded_characters(start: Start) -> None:
         ("Basic %%%", 401),
         ("Basic " + base64.b64encode(b"\xff\xfe").decode(), 401),
         ("Basic " + base64.b64encode(b"sandbox").decode(), 401),
-        ("Digest abc", 401),
+        (basic("sandbox", "sandbox-secret").replace("Basic", "Digest"), 401),
     ],
 )
 def test_bad_http_basic_is_refused(sandbox: Driver, header: str, status: int) -> None:
@@ -72,7 +72,7 @@ def test_a_secret_given_twice_is_refused(sandbox: Driver) -> None:
 @pytest.mark.parametrize(
     ("body", "content_type"),
     [
-        (b'{"grant_type": "client_credentials"}', "application/json"),
+        (b"grant_type=client_credentials&client_id=sandbox&client_secret=sandbox-secret", "application/json"),
         (b"grant_type", "application/x-www-form-urlencoded"),
         (b"grant_type=client_credentials&grant_type=x", "application/x-www-form-urlencoded"),
         (b"grant_type=\xff", "application/x-www-form-urlencoded"),
@@ -120,3 +120,13 @@ def test_a_token_of_before_a_reset_is_not_good_after_it(sandbox: Driver) -> None
     sandbox.http.post("/_sandbox/reset")
     assert sandbox.publish([event()]).status_code == 401
     assert sandbox.login() != old
+
+
+def test_tokens_are_bounded_and_the_oldest_goes_first(start: Start) -> None:
+    driver = start(max_tokens=2)
+    tokens = [driver.token, driver.login(), driver.login()]
+    statuses = []
+    for driver.token in tokens:
+        statuses.append(driver.publish([event()]).status_code)
+    assert statuses == [401, 200, 200]
+    assert driver.state()["tokens"] == {"issued": 3, "live": 2}

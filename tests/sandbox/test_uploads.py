@@ -3,6 +3,7 @@ import hashlib
 import httpx2
 import pytest
 
+from tests.sandbox.conftest import Start
 from tests.sandbox.driver import Driver, Hands
 
 PATH = "/services/push/v1/customer/apps/app-a/upload"
@@ -90,6 +91,12 @@ def test_a_reset_makes_addresses_worthless(sandbox: Driver) -> None:
     sandbox.http.post("/_sandbox/reset")
     assert sandbox.http.put(url, content=b"x").status_code == 403
     assert sandbox.state()["apps"] == {}
+
+
+def test_files_are_bounded_and_those_there_are_may_be_put_again(start: Start) -> None:
+    driver = start(max_held=1)
+    statuses = [driver.http.put(address(driver, name), content=b"x").status_code for name in ("a", "b", "a")]
+    assert statuses == [200, 507, 200]
 
 
 def test_faults_meet_the_storage_too(sandbox: Driver) -> None:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.sandbox.conftest import Start
 from tests.sandbox.driver import Driver
 
 PATH = "/services/push/v1/customer/apps/app-a/users"
@@ -65,6 +66,13 @@ def test_a_bad_user_is_named(sandbox: Driver, user: Any) -> None:
 
 def test_a_bad_removal_is_named(sandbox: Driver) -> None:
     assert remove(sandbox, "nobody") == 400
+
+
+def test_users_are_bounded_over_all_apps(start: Start) -> None:
+    driver = start(max_held=2)
+    assert add(driver, {"email": "a@x.com"}, {"email": "b@x.com"}) == 200
+    other = PATH.replace("app-a", "app-b")
+    assert driver.call("POST", other, json={"users": [{"email": "a@x.com"}]}).status_code == 400
 
 
 def test_reset_forgets_users(sandbox: Driver) -> None:
