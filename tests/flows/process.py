@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 PATIENCE = 60.0
 
@@ -79,20 +80,19 @@ class BridgeProcess:
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of a metric's samples with these labels, now."""
-        with urllib.request.urlopen(f"{self._url}/metrics/", timeout=10) as answer:
-            families = text_string_to_metric_families(answer.read().decode())
-        return sum(
-            sample.value
-            for family in families
-            for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
-        )
+        return _sum(self._scrape(), name, labels)
 
     def books(self, stream: str = "usage") -> dict[str, int]:
-        """The columns of the books, by the metrics."""
+        """The columns of the books, by the metrics of one scrape."""
         columns = ("received", "delivered", "dead_lettered", "superseded", "handed_over")
-        books = {name: int(self.metric(f"bridge_records_{name}_total", stream=stream)) for name in columns}
-        return books | {"outstanding": int(self.metric("bridge_records_outstanding", stream=stream))}
+        samples, labels = self._scrape(), {"stream": stream}
+        books = {name: int(_sum(samples, f"bridge_records_{name}_total", labels)) for name in columns}
+        return books | {"outstanding": int(_sum(samples, "bridge_records_outstanding", labels))}
+
+    def _scrape(self) -> list[Sample]:
+        with urllib.request.urlopen(f"{self._url}/metrics/", timeout=10) as answer:
+            families = text_string_to_metric_families(answer.read().decode())
+        return [sample for family in families for sample in family.samples]
 
     def status(self, path: str) -> tuple[int, Any]:
         """Status and JSON body of a page of the operations port."""
@@ -106,6 +106,10 @@ class BridgeProcess:
         lines = self.log.read_bytes()[begin:].decode().splitlines()
         parsed = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
         return [line for line in parsed if line.get("event") == event]
+
+
+def _sum(samples: list[Sample], name: str, labels: dict[str, str]) -> float:
+    return sum(s.value for s in samples if s.name == name and labels.items() <= s.labels.items())
 
 
 def balanced(books: dict[str, int]) -> bool:
