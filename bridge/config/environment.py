@@ -83,11 +83,11 @@ def _place(variable: str) -> Place:
 
 
 def _entry(text: str, place: Place, path: Path, shape: Shape, problems: list[Problem]) -> Entry | None:
-    target = at(shape, path)
-    if not isinstance(target, AnyKeys) and target is not None and target.nullable and text.lower() == "null":
-        return Entry(None, place)
-    if isinstance(target, Value):
-        return Entry(text, place)
+    match at(shape, path):
+        case Value(nullable=True) | Keys(nullable=True) if text.lower() == "null":
+            return Entry(None, place)
+        case Value():
+            return Entry(text, place)
     try:
         parsed = json.loads(
             text, object_pairs_hook=_Pairs, parse_int=str, parse_float=str, parse_constant=str
@@ -126,18 +126,17 @@ def _from_json(pairs: _Pairs, place: Place, path: Path, problems: list[Problem])
 def _insert(tree: Tree, path: Path, entry: Entry, problems: list[Problem], above: Path = ()) -> None:
     """Puts an entry at its path; two variables may fill one section, but not give one value."""
     key, *rest = path
-    there = tree.get(key)
-    if there is None:
-        tree[key] = Entry({}, entry.place) if rest else entry
-        there = tree[key]
-    elif not (isinstance(there.value, dict) and (rest or isinstance(entry.value, dict))):
-        other = str(there.place).removeprefix("environment variable ")
-        problems.append(
-            Problem(entry.place, ".".join((*above, key)), f"{other} gives this too; remove one of the two")
-        )
+    here = (*above, key)
+    there = tree.setdefault(key, Entry({}, entry.place) if rest else entry)
+    if there is entry:
         return
-    if rest and isinstance(there.value, dict):
-        _insert(there.value, tuple(rest), entry, problems, (*above, key))
-    elif there is not entry and isinstance(entry.value, dict) and isinstance(there.value, dict):
-        for name, below in entry.value.items():
-            _insert(there.value, (name,), below, problems, (*above, key))
+    match there.value, entry.value:
+        case dict(section), _ if rest:
+            _insert(section, tuple(rest), entry, problems, here)
+        case dict(section), dict(given):
+            for name, below in given.items():
+                _insert(section, (name,), below, problems, here)
+        case _:
+            other = str(there.place).removeprefix("environment variable ")
+            what = f"{other} gives this too; remove one of the two"
+            problems.append(Problem(entry.place, ".".join(here), what))

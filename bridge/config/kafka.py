@@ -23,6 +23,7 @@ _WHOLE_MS = re.compile(r"[1-9][0-9]{0,8}")
 
 _COMMITS = "offsets are committed by the bridge, and only past records that are settled"
 _ACKNOWLEDGED = "a record counts as dead-lettered only when every replica acknowledged it, once"
+_REPEATED = "the bridge itself repeats a dead letter until it is acknowledged, and bounds each try"
 _ASSIGNMENT = "the bridge drains what is in flight by the rules of the cooperative-sticky assignment"
 
 REFUSED: Final[dict[str, str]] = {
@@ -46,6 +47,9 @@ REFUSED: Final[dict[str, str]] = {
     "acks": _ACKNOWLEDGED,
     "request.required.acks": _ACKNOWLEDGED,
     "delivery.report.only.error": "without a report of success no dead letter would ever count as written",
+    "message.max.bytes": "the bridge sets it so that the largest dead letter fits",
+    "message.timeout.ms": _REPEATED,
+    "delivery.timeout.ms": _REPEATED,
     "transactional.id": "the bridge names its transactions itself, so that a new owner fences the old one",
 }
 """librdkafka settings that the bridge's guarantees rest on, each with the reason why it is refused."""

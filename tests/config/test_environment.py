@@ -157,6 +157,12 @@ WRONG = {
         "BRIDGE_SINKS__USAGE__APP__FROM: sinks.usage.app: BRIDGE_SINKS__USAGE__APP gives this too; remove "
         "one of the two",
     ),
+    "a key and then its section as null": (
+        {"BRIDGE_SINKS__USAGE__APP__FROM": "key", "BRIDGE_SINKS__USAGE__app": "null"},
+        "BRIDGE_SINKS__USAGE__app: sinks.usage.app: BRIDGE_SINKS__USAGE__APP__FROM gives this too; remove "
+        "one of "
+        "the two",
+    ),
     "a wrong value": (
         {"BRIDGE_HTTP__PORT": "x"},
         "BRIDGE_HTTP__PORT: http.port: 'x' is given, but a whole number is needed",

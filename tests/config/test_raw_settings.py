@@ -1,5 +1,6 @@
 """Raw librdkafka settings pass through, except those that the guarantees rest on."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from confluent_kafka import Consumer, Producer
 from bridge.config import load
 from bridge.config.kafka import REFUSED
 from bridge.core.errors import ConfigError
-from bridge.kafka.consumer import FIXED
+from bridge.kafka import consumer, dead_letters
 
 from .conftest import ConfigFile, mistakes
 
@@ -24,8 +25,9 @@ def test_settings_that_the_guarantees_rest_on_are_refused_with_the_reason(
     assert mistakes(None, {variable: "x"}) == [f"environment variable {variable}: {expected}"]
 
 
-def test_whatever_the_consumer_fixes_is_refused() -> None:
-    assert FIXED.keys() <= REFUSED.keys()
+@pytest.mark.parametrize("fixed", [consumer.FIXED, dead_letters.FIXED], ids=["consumer", "dead letters"])
+def test_whatever_a_client_fixes_is_refused(fixed: Mapping[str, object]) -> None:
+    assert fixed.keys() <= REFUSED.keys()
 
 
 @pytest.mark.parametrize(
