@@ -162,7 +162,6 @@ def _http(settings: ClientSettings, transport: httpx.AsyncBaseTransport | None) 
         transport=transport,
         # A proxy named in the environment is used, but never for a sandbox on the same machine.
         mounts={f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")},
-        follow_redirects=False,
         headers={
             "User-Agent": f"productiv-bridge/{__version__}",
             "Accept": "application/json",

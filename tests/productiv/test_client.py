@@ -25,6 +25,8 @@ async def test_a_request_carries_what_the_contract_says() -> None:
     assert request.headers["content-type"] == "application/json"
     assert request.headers["idempotency-key"] == "key-7"
     assert request.headers["user-agent"] == f"productiv-bridge/{__version__}"
+    assert request.headers["accept"] == "application/json"
+    assert request.headers["accept-encoding"] == "identity"
     assert orjson.loads(request.content) == {"events": [EVENT, EVENT]}
 
 

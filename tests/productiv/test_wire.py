@@ -36,6 +36,13 @@ async def test_batches_share_a_connection() -> None:
         assert wire.connections == 1
 
 
+async def test_a_closed_client_leaves_no_connection_open() -> None:
+    async with always(OK) as wire:
+        async with client_on(wire.url) as client:
+            await publish(client)
+        await wire.left()
+
+
 async def test_the_path_arrives_as_it_was_quoted() -> None:
     async with always(OK) as wire, client_on(wire.url) as client:
         await publish(client, "a/../b%2F?x=1#ü")
@@ -82,7 +89,7 @@ async def test_an_answer_lost_after_sending_is_in_doubt(script: Script) -> None:
 
 async def test_a_late_answer_is_in_doubt() -> None:
     async with always(Do.HANG) as wire, client_on(wire.url, read_timeout=0.05) as client:
-        outcome = await publish(client)
+        outcome = await asyncio.wait_for(publish(client), 2)
         assert isinstance(outcome, InDoubt)
         assert "ReadTimeout" in outcome.reason
 
@@ -92,7 +99,7 @@ async def test_a_late_body_of_a_success_is_in_doubt() -> None:
         always(reply(200, length=10), Do.HANG) as wire,
         client_on(wire.url, read_timeout=0.05) as client,
     ):
-        assert isinstance(await publish(client), InDoubt)
+        assert isinstance(await asyncio.wait_for(publish(client), 2), InDoubt)
 
 
 @pytest.mark.parametrize(
@@ -128,10 +135,11 @@ async def test_an_endless_answer_is_read_only_up_to_a_limit(status: int, kind: t
     def flood(request: Seen) -> Script:
         return [reply(status, length=size), *[piece] * 64]
 
-    async with Wire(flood) as wire, client_on(wire.url) as client:
+    async with Wire(flood) as wire, client_on(wire.url, max_connections=1, pool_timeout=0.5) as client:
         assert type(await publish(client)) is kind
         # What the server could write is what was read and what the two socket buffers hold.
         assert wire.written < size / 2
+        assert type(await publish(client)) is kind, "the connection was given back"
 
 
 async def test_a_redirect_never_takes_the_token_to_another_address() -> None:
@@ -153,7 +161,7 @@ async def test_no_free_connection_is_unavailable() -> None:
     async with Wire(hang) as wire, client_on(wire.url, max_connections=1, pool_timeout=0.05) as client:
         first = asyncio.create_task(publish(client))
         await reached.wait()
-        outcome = await publish(client)
+        outcome = await asyncio.wait_for(publish(client), 2)
         assert isinstance(outcome, Unavailable)
         assert "PoolTimeout" in outcome.reason
         first.cancel()
@@ -199,8 +207,10 @@ async def test_a_proxy_of_the_environment_is_not_used_on_the_same_machine(
         monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port}")
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
-    async with always(OK) as wire, client_on(wire.url) as client:
-        assert await publish(client) == Accepted()
+    async with always(OK) as wire:
+        for url in (wire.url, f"http://localhost:{wire.port}"):
+            async with client_on(url) as client:
+                assert await publish(client) == Accepted()
     async with client_on("http://api.invalid") as client:
         outcome = await publish(client)
         assert isinstance(outcome, Unavailable)

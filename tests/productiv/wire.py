@@ -71,6 +71,11 @@ class Wire:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    async def left(self) -> None:
+        """Returns once every client has closed its connection."""
+        async with asyncio.timeout(2):
+            await asyncio.gather(*self._tasks)
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
