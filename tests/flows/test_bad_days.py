@@ -77,7 +77,7 @@ def test_sigkill_and_restart_loses_nothing(stage: Stage) -> None:
     eventually(lambda: settled(bridge), "all settled")
     assert stage.accepted() == set(range(total))
     # What goes out again after a kill was outstanding (4,000 at most) or settled since the last commit: two
-    # requests of 1,000 in 0.2 s are 4,000 in the 0.4 s that a commit may take. All over again would be 45,000.
+    # requests of 1,000 in 0.2 s are 4,000 in the 0.4 s that a commit may take. From zero: 45,000.
     assert stage.duplicates() <= 3 * 8_000
     assert bridge.stop() == 0
     assert stage.committed() == total
@@ -213,7 +213,7 @@ def test_an_unknown_app_is_dead_lettered_whole_without_halving(stage: Stage) -> 
 
 
 def test_the_flood_guard_stops_the_stream_and_a_restart_goes_on(stage: Stage) -> None:
-    """A bad deploy: nothing but noise. It stops early and says why; once the cause is gone nothing is lost."""
+    """A bad deploy: nothing but noise. It stops early and says why; later nothing is lost."""
     stage.fault(kind="poison", marker="poison", per_item=True)
     stage.produce([usage(n, eventName="poison") for n in range(3_000)])
     bridge = stage.bridge(flood_guard={"consecutive": 500}).start()
