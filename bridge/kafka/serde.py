@@ -138,9 +138,7 @@ def wire(stream: SinkStream, topic: Topic, registry: "SchemaRegistryClient | Non
         )
     from bridge.kafka.wire_registry import RegistryWire  # as above
 
-    has_app = any(field["name"] == app for field in schema["fields"])
-    wanted = projected(schema, [*fields, app] if app and has_app else fields, where)
-    return RegistryWire(registry, topic.topic, schema, wanted, app)
+    return RegistryWire(registry, topic.topic, schema, projected(schema, fields, where), app)
 
 
 def decoder(

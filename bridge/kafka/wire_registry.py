@@ -117,12 +117,9 @@ class RegistryWire:
     def _made(self, writer: RegistrySchema, references: list[RegistrySchema]) -> AvroReader:
         schema, *parts = (_json(each) for each in (writer, *references))
         record = record_schema(schema, "the writer's schema")
-        wanted = self._wanted
-        # The app's field may be one that only the producers' schema has.
-        extra = [field for field in record["fields"] if field["name"] == self._app]
-        if self._app not in {field["name"] for field in wanted["fields"]}:
-            wanted = {**wanted, "fields": [*wanted["fields"], *extra]}
-        return AvroReader(record, wanted, parts)
+        # The app's field is read as it was written; it may be one that only the producers' schema has.
+        app = [field for field in record["fields"] if field["name"] == self._app]
+        return AvroReader(record, {**self._wanted, "fields": [*self._wanted["fields"], *app]}, parts)
 
     def _fetched(self, frame: bytes) -> tuple[RegistrySchema, list[RegistrySchema]]:
         try:

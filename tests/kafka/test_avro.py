@@ -48,6 +48,11 @@ def test_single_object_encoding_is_read_too(values: tuple[bytes, ...]) -> None:
     assert decoded(*values).docs == [GOOD_DOC] * 2
 
 
+def test_single_object_encoding_is_read_in_bulk() -> None:
+    # Else each chunk of it would fail first and then be read record by record.
+    assert serde.wire(USAGE, TOPIC).read_many([], [HEADER + VALUE] * 2) == [GOOD] * 2
+
+
 def test_the_fingerprint_is_the_one_of_the_avro_specification() -> None:
     # The specification's own value for the schema "int", least significant byte first, as the header has it.
     assert fingerprint('"int"', "CRC-64-AVRO") == "8f5c393f1ad57572"
@@ -155,6 +160,7 @@ def test_times_that_could_be_misread_are_refused(kind: Any, why: str) -> None:
 
 
 TIME = field("timestamp", "long")
+APP = field("app", ["null", "string"], default=None)
 
 
 @pytest.mark.parametrize(
@@ -168,8 +174,8 @@ TIME = field("timestamp", "long")
             id="more fields",
         ),
         pytest.param(
-            writer(TIME, *TEXTS, field("day", {"type": "int", "logicalType": "date"})),
-            {"day": 2**31 - 1},
+            writer(TIME, *TEXTS, APP, field("day", {"type": "int", "logicalType": "date"})),
+            {"app": None, "day": 2**31 - 1},
             id="a field that could not even be read is skipped",
         ),
         pytest.param(
@@ -192,7 +198,7 @@ def test_aliases_of_our_schema_are_followed() -> None:
     reader = {**SCHEMA, "fields": [{**each, "aliases": [f"old_{each['name']}"]} for each in SCHEMA["fields"]]}
     micros = {"type": "long", "logicalType": "timestamp-micros"}
     schema = writer(
-        field("old_timestamp", micros), field("old_email", "string"), field("eventName", "string")
+        field("old_timestamp", micros), field("old_email", "string"), field("eventName", "string"), APP
     )
     record = {"old_timestamp": MILLIS * 1000, "old_email": "ada@example.com", "eventName": "document.opened"}
     assert list(both_ways(schema, record, reader)) == [{**GOOD_DOC, "app": None}] * 2
