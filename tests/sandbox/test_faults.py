@@ -313,6 +313,7 @@ def test_a_bad_fault_is_refused_by_field_with_what_is_allowed(
     (error,) = answer.json()["errors"]
     assert error["field"] == field
     assert says in error["message"]
+    assert answer.json()["message"] == f"{field}: {error['message']}"
     assert sandbox.state()["faults"] == []
 
 
