@@ -11,11 +11,10 @@ import structlog
 from bridge.core.batcher import Batch
 from bridge.core.engine import Engine
 from bridge.core.outcome import Accepted
-from bridge.core.ports import Api
+from bridge.core.ports import Api, Membership
 from bridge.core.record import Decoder, Refused
 from bridge.core.sender import Bury
 from bridge.core.stream import SinkStream
-from bridge.kafka.consumer import Consumer
 from bridge.kafka.serde import SchemaRegistryUnavailable
 from bridge.telemetry.metrics import Metrics
 
@@ -48,7 +47,7 @@ class Sink:
         self,
         stream: SinkStream,
         engine: Engine,
-        consumer: Consumer,
+        consumer: Membership,
         decoder: Decoder,
         api: Api,
         dead_letters: DeadLetterWriter,
@@ -178,7 +177,7 @@ class Sink:
         self._timer = later
 
     async def _deliver(self, batch: Batch) -> None:
-        outcome = await self._api.publish(self.stream.operation, batch.app, batch.docs, batch.id)
+        outcome = await self._api.publish(batch.operation, batch.app, batch.docs, batch.id)
         self._metrics.sent(self.stream.name, batch, outcome)
         if not isinstance(outcome, Accepted):
             log.warning(

@@ -2,13 +2,14 @@
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from operator import itemgetter
 
 from bridge.core.books import Books
 from bridge.core.offsets import Hold, Offsets
-from bridge.core.record import Decoded, Doc, Origin
+from bridge.core.record import Decoded, Deletion, Doc, Origin
+from bridge.core.stream import Operation, SinkStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Batch:
     """
 
     app: str
+    operation: Operation
     opened: float
     origins: list[Origin] = field(default_factory=list)
     docs: list[Doc] = field(default_factory=list)
@@ -53,15 +55,27 @@ class Batch:
         self.origins = [self.origins[index] for index in indices]
         self.docs = [self.docs[index] for index in indices]
 
+    def parted(self, offsets: Offsets, *groups: Sequence[int]) -> list["Batch"]:
+        """The batch as several, each with the records at these positions; it is of no use afterwards."""
+        parts = []
+        for group in groups:
+            part = replace(self)
+            part.keep(group)
+            parts.append(part)
+        for part, hold in zip(parts, offsets.split(self.hold, *(p.origins for p in parts)), strict=True):
+            part.hold = hold
+        return parts
+
 
 class Batcher:
     """The open batches, at most one per app."""
 
     def __init__(
-        self, limits: BatchLimits, identity: tuple[str, ...], topic: str, offsets: Offsets, books: Books
+        self, limits: BatchLimits, stream: SinkStream, topic: str, offsets: Offsets, books: Books
     ) -> None:
         self._limits = limits
-        self._identity = itemgetter(*identity)
+        self._stream = stream
+        self._identity = itemgetter(*stream.identity)
         self._topic = topic
         self._offsets = offsets
         self._books = books
@@ -74,24 +88,25 @@ class Batcher:
 
     def add(self, decoded: Decoded, now: float) -> list[Batch]:
         """Puts records into their apps' open batches. Returns the batches that this closed."""
-        limits, closed = self._limits, []
+        limits = self._limits
+        closed: list[Batch] = []
         fresh: dict[Batch, int] = {}  # batch -> how many of its records the ledger knows
         for origin, app, doc, size in zip(
             decoded.origins, decoded.apps, decoded.docs, decoded.sizes, strict=True
         ):
             batch = self._open.get(app)
             if batch is not None and batch.bytes + size > limits.max_bytes:
-                closed.append(self._close(batch, fresh))
+                closed += self._close(batch, fresh)
                 batch = None
             if batch is None:
-                batch = self._open[app] = Batch(app, now)
+                batch = self._open[app] = Batch(app, self._stream.operation, now)
             if batch not in fresh:
                 fresh[batch] = len(batch.origins)
             batch.origins.append(origin)
             batch.docs.append(doc)
             batch.bytes += size
             if len(batch.docs) >= limits.max_records:
-                closed.append(self._close(batch, fresh))
+                closed += self._close(batch, fresh)
         for batch, known in fresh.items():
             self._offsets.add(batch.hold, batch.origins[known:])
         return closed
@@ -103,31 +118,45 @@ class Batcher:
             if batch.opened + self._limits.max_age > now:
                 break
             aged.append(batch)
-        return [self._close(batch, {}) for batch in aged]
+        return [closed for batch in aged for closed in self._close(batch, {})]
 
     def close_all(self) -> list[Batch]:
         """Closes and returns every open batch, however young."""
-        return [self._close(batch, {}) for batch in list(self._open.values())]
+        return [closed for batch in list(self._open.values()) for closed in self._close(batch, {})]
 
     def next_close(self) -> float | None:
         """The monotonic second at which the oldest open batch reaches the age limit; None without one."""
         oldest = next(iter(self._open.values()), None)
         return None if oldest is None else oldest.opened + self._limits.max_age
 
-    def _close(self, batch: Batch, fresh: dict[Batch, int]) -> Batch:
+    def _close(self, batch: Batch, fresh: dict[Batch, int]) -> list[Batch]:
         del self._open[batch.app]
         known = fresh.pop(batch, len(batch.origins))
         self._offsets.add(batch.hold, batch.origins[known:])
         self._drop_repeats(batch)
-        batch.seal(self._topic)
-        return batch
+        batches = self._by_operation(batch) if self._stream.deletions else [batch]
+        for each in batches:
+            each.seal(self._topic)
+        return batches
+
+    def _by_operation(self, batch: Batch) -> list[Batch]:
+        """Parts what is to be deleted from the rest. No record is in both, so either may go first."""
+        assert self._stream.deletions is not None  # noqa: S101
+        gone = [index for index, doc in enumerate(batch.docs) if isinstance(doc, Deletion)]
+        there = [index for index, doc in enumerate(batch.docs) if not isinstance(doc, Deletion)]
+        parts = batch.parted(self._offsets, there, gone)
+        parts[1].operation = self._stream.deletions.operation
+        return [part for part in parts if len(part)]
 
     def _drop_repeats(self, batch: Batch) -> None:
         """Sends identical records once. The repeats settle at once: the one kept stands for them all."""
         identities = list(map(self._identity, batch.docs))
         if len(set(identities)) == len(identities):
             return
-        kept = {identity: index for index, identity in reversed(list(enumerate(identities)))}
+        ordered = (
+            list(enumerate(identities)) if self._stream.ordered else reversed(list(enumerate(identities)))
+        )
+        kept = {identity: index for index, identity in ordered}
         before = batch.hold.count
         batch.keep(sorted(kept.values()))
         [batch.hold] = self._offsets.split(batch.hold, batch.origins)

@@ -4,7 +4,7 @@ Nothing here waits, reads a clock or talks to anyone, so tests can drive it thro
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bridge.core.batcher import Batch, Batcher, BatchLimits
 from bridge.core.books import Books
@@ -36,11 +36,13 @@ class Engine:
         self.books = Books()
         self.offsets = Offsets()
         self._limits = limits
-        self._batcher = Batcher(limits.batch, stream.identity, topic, self.offsets, self.books)
-        self._sender = Sender(limits.send, topic, self.offsets, draw)
+        self._batcher = Batcher(limits.batch, stream, topic, self.offsets, self.books)
+        send = replace(limits.send, in_flight_per_lane=1) if stream.ordered else limits.send
+        self._sender = Sender(send, topic, self.offsets, draw)
         # Two, as the judgements come at different times: an outage must not make decoding errors look alone.
         self._decoding = FloodGuard(limits.flood)
         self._sending = FloodGuard(limits.flood)
+        self._burying_bytes = 0
 
     @property
     def tripped(self) -> str | None:
@@ -65,7 +67,8 @@ class Engine:
     @property
     def room(self) -> int:
         """How many more records may be received now; 0 at a bound and once the flood guard has tripped."""
-        if self.tripped or self._batcher.bytes + self._sender.bytes >= self._limits.max_outstanding_bytes:
+        outstanding_bytes = self._batcher.bytes + self._sender.bytes + self._burying_bytes
+        if self.tripped or outstanding_bytes >= self._limits.max_outstanding_bytes:
             return 0
         return max(0, self._limits.max_outstanding_records - self.offsets.outstanding)
 
@@ -79,7 +82,7 @@ class Engine:
         hold = Hold()
         self.offsets.add(hold, [refused.origin for refused in decoded.refused])
         self._decoding.note(len(decoded.docs), len(decoded.refused))
-        return None if self.tripped else Bury(hold, decoded.refused)
+        return self._burying(Bury(hold, decoded.refused))
 
     def take(self, now: float) -> Batch | None:
         """The next batch to send now; None if there is none, or the stream has been stopped."""
@@ -94,7 +97,7 @@ class Engine:
         verdict = self._sender.returned(batch, outcome, now)
         if isinstance(verdict, Bury):
             self._sending.note(0, len(verdict.refused))
-            return None if self.tripped else verdict
+            return self._burying(verdict)
         if isinstance(outcome, Accepted):
             self._sending.note(size, 0)
             self.books.batches += 1
@@ -104,6 +107,7 @@ class Engine:
 
     def buried(self, bury: Bury) -> None:
         """Settles records that the dead-letter topic has acknowledged."""
+        self._burying_bytes -= bury.bytes
         self.books.dead_lettered += self.offsets.settle(bury.hold)
 
     def close_open(self) -> None:
@@ -124,3 +128,10 @@ class Engine:
             return None
         times = [t for t in (self._batcher.next_close(), self._sender.next_try()) if t is not None]
         return min(times, default=None)
+
+    def _burying(self, bury: Bury) -> Bury | None:
+        """Lets these records go to the dead letters, unless they are what tripped the flood guard."""
+        if self.tripped or not bury.refused:
+            return None
+        self._burying_bytes += bury.bytes
+        return bury

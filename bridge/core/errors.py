@@ -1,8 +1,8 @@
 """The exceptions a user may meet, named by who can mend them.
 
-    BridgeError
-    ├── ConfigError     the operator: a setting, file or command-line value is wrong
-    └── SchemaError     whoever owns the topic: a schema or topic file does not fit
+BridgeError
+├── ConfigError     the operator: a setting, file or command-line value is wrong
+└── SchemaError     whoever owns the topic: a schema or topic file does not fit
 """
 
 

@@ -52,6 +52,6 @@ class FloodGuard:
         if limits.consecutive is not None and self._consecutive >= limits.consecutive:
             return f"{self._consecutive} records in a row were refused (limit {limits.consecutive})"
         seen = self._good + self._refused
-        if limits.share is not None and seen >= limits.window and self._refused > limits.share * seen:
+        if limits.share is not None and seen >= limits.window and self._refused >= limits.share * seen:
             return f"{self._refused} of the last {seen} records were refused (limit {limits.share:.0%})"
         return None

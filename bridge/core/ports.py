@@ -1,7 +1,7 @@
 """What the engine needs from the outside, as protocols that real clients and tests fill in."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from bridge.core.outcome import Outcome
 from bridge.core.record import Doc
@@ -17,3 +17,38 @@ class Api(Protocol):
         `key` is the same whenever the same batch is sent again and goes out as `Idempotency-Key`.
         """
         ...
+
+
+class Owner(Protocol):
+    """Who must know when partitions come and go. Its methods run in the event loop."""
+
+    async def assigned(self, partitions: list[int]) -> None:
+        """These partitions are ours from now on."""
+
+    async def revoked(self, partitions: list[int]) -> dict[int, int]:
+        """These partitions go to another member once this returns the offsets to commit for them."""
+        ...
+
+    async def lost(self, partitions: list[int]) -> None:
+        """These partitions went to another member already; a commit for them would be refused."""
+
+
+class Membership(Protocol):
+    """One member of a consumer group, on one topic: where records come from and offsets go."""
+
+    async def start(self, owner: Owner, committed: Callable[[dict[int, int]], None]) -> None:
+        """Joins the group. `committed` is called in the event loop when the broker has taken a commit."""
+
+    async def poll(self, limit: int, seconds: float) -> list[Any]:
+        """Up to `limit` messages, waiting at most so many `seconds`; with a limit of 0 the topic rests."""
+        ...
+
+    async def commit(self, offsets: dict[int, int]) -> None:
+        """Sends a commit without waiting for the answer."""
+
+    async def ends(self) -> dict[int, int]:
+        """The end offset of each assigned partition, as far as known."""
+        ...
+
+    async def close(self) -> None:
+        """Gives all partitions up through the owner and leaves the group."""

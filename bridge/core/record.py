@@ -8,6 +8,10 @@ Doc = dict[str, Any]
 """One validated record as the stream declares it, its app taken out."""
 
 
+class Deletion(Doc):
+    """The word that a record is gone: a document of its identity alone, to be sent to the API's deletion."""
+
+
 class Origin(Protocol):
     """The Kafka message a record came from, kept to find its offset and to dead-letter it unchanged.
 
@@ -19,6 +23,9 @@ class Origin(Protocol):
 
     def offset(self) -> int | None:
         """Its offset there."""
+
+    def value(self) -> bytes | None:
+        """Its value, as it was on the topic."""
 
     def timestamp(self) -> tuple[int, int]:
         """Kind of time (0: none) and milliseconds since 1970."""

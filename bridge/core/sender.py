@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from bridge.core.backoff import Backoff
@@ -35,6 +35,11 @@ class Bury:
     hold: Hold
     refused: list[Refused]
 
+    @property
+    def bytes(self) -> int:
+        """Bytes of their values on the topic, kept in memory until the dead-letter topic has them."""
+        return sum(len(one.origin.value() or b"") for one in self.refused)
+
 
 Verdict = Settle | Bury
 
@@ -49,8 +54,12 @@ class _Lane:
     denied: bool = False
 
     @property
+    def empty(self) -> bool:
+        return not self.queue and not self.in_flight
+
+    @property
     def idle(self) -> bool:
-        return not self.queue and not self.in_flight and self.cause is None
+        return self.empty and self.cause is None
 
 
 class Sender:
@@ -111,16 +120,14 @@ class Sender:
 
     def waiting(self) -> dict[str, str]:
         """The apps whose lane waits after a failure, and why."""
-        return {
-            app: lane.cause
-            for app, lane in self._lanes.items()
-            if lane.cause is not None and (lane.queue or lane.in_flight)
-        }
+        lanes = list(self._lanes.items())  # a copy in one step, as health and metrics ask from other threads
+        return {app: lane.cause for app, lane in lanes if lane.cause is not None and not lane.empty}
 
     @property
     def denied(self) -> bool:
         """Whether the API refuses our credentials on any lane."""
-        return any(lane.denied for lane in self._lanes.values())
+        # As in `waiting`: what was handed over with its partitions is no longer our trouble.
+        return any(lane.denied and not lane.empty for lane in list(self._lanes.values()))
 
     def returned(self, batch: Batch, outcome: Outcome, now: float) -> Verdict | None:
         """Takes a batch back with its outcome: it is settled, buried, queued again, or split and queued."""
@@ -137,7 +144,7 @@ class Sender:
         for app, lane in list(self._lanes.items()):
             queue, lane.queue = lane.queue, deque()
             lane.queue.extend(batch for batch in queue if self._keep_owned(batch))
-            if not lane.queue and not lane.in_flight:
+            if lane.idle:  # one that waits stays: its app's records of other partitions must wait too
                 del self._lanes[app]
 
     def _judge(self, lane: _Lane, batch: Batch, outcome: Outcome, now: float) -> Verdict | None:
@@ -174,7 +181,9 @@ class Sender:
         lane.cause = cause
 
     def _fail(self, lane: _Lane, batch: Batch, reason: str, now: float) -> None:
-        lane.failures += 1
+        # Requests that were under way together fail together: that is one failure, not four.
+        if not lane.failures or lane.blocked_until <= now:
+            lane.failures += 1
         self._block(lane, now + self._limits.backoff.wait(lane.failures, self._draw), reason)
         self._queue_first(lane, batch)
 
@@ -194,12 +203,20 @@ class Sender:
         if outcome.whole or len(batch) == 1:
             bad = dict.fromkeys(range(len(batch)), outcome.reason)
         else:
-            bad = {item.index: item.reason for item in outcome.items if item.index < len(batch)}
+            # In order, as the ledger wants the records of a hold; a position outside the batch names none.
+            named = sorted(outcome.items, key=lambda item: item.index)
+            bad = {item.index: item.reason for item in named if 0 <= item.index < len(batch)}
         if bad:
             good = [index for index in range(len(batch)) if index not in bad]
             buried, rest = self._part(batch, list(bad), good)
             self._queue_first(lane, rest)
-            refused = [_refused(buried, index, why, outcome) for index, why in enumerate(bad.values())]
+            # Records of partitions given up since are left to the next owner, or they would be buried twice.
+            owned = buried.hold.parts
+            refused = [
+                _refused(buried, index, why, outcome)
+                for index, why in enumerate(bad.values())
+                if buried.origins[index].partition() in owned
+            ]
             return Bury(buried.hold, refused)
         # Halving finds the bad records in at most 2n - 1 requests: 1999 for a full batch of nothing but bad
         # ones, and the flood guard stops the stream long before that happens twice.
@@ -208,16 +225,9 @@ class Sender:
         return None
 
     def _part(self, batch: Batch, *groups: Sequence[int]) -> list[Batch]:
-        parts = []
-        for group in groups:
-            part = replace(batch)
-            part.keep(group)
+        parts = batch.parted(self._offsets, *groups)
+        for part in parts:
             part.seal(self._topic)
-            parts.append(part)
-        for part, hold in zip(
-            parts, self._offsets.split(batch.hold, *(p.origins for p in parts)), strict=True
-        ):
-            part.hold = hold
         return parts
 
 

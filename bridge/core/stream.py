@@ -5,15 +5,31 @@ from enum import StrEnum
 
 
 class Operation(StrEnum):
-    """The API calls a sink can ask for; `productiv/contracts` says how each looks on the wire."""
+    """The API calls there are; `productiv/contracts` says how each looks on the wire."""
 
     PUBLISH_USAGE_EVENTS = "publish_usage_events"
+    PUBLISH_USERS = "publish_users"
+    DELETE_USERS = "delete_users"
+    PUBLISH_SPEND = "publish_spend"
+    PUBLISH_ORG_CHART = "publish_org_chart"
+
+    # What follows is asked by commands, one call at a time, and never by a sink.
+    GET_USERS = "get_users"
+    REGISTER_APP = "register_app"
+    GET_APP_SUMMARIES = "get_app_summaries"
+    GET_UPLOAD_URLS = "get_upload_urls"
 
 
-class LaneBy(StrEnum):
-    """What a lane is: the unit of batching, and of order where order matters."""
+@dataclass(frozen=True, slots=True)
+class Deletions:
+    """What a null value means in a stream whose topic is compacted: its record is gone.
 
-    APP = "app"
+    `operation` is the API call that deletes; `record` a TypedDict of what it sends, one field, which is found
+    in the Kafka key behind the app: `{app}/{field}`.
+    """
+
+    operation: Operation
+    record: type
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +40,9 @@ class SinkStream:
     among them: it comes from a field, header, key or constant, as configured.
     `identity` names the fields that make two records the same; identical ones in a batch are sent once.
     `resend_safe` says whether a batch whose answer was lost may be sent again.
+    `ordered` streams send the records of an app in the order of the topic, one request at a time, and of
+    identical records in a batch the last; of others the first stands for all.
+    `deletions` says what a null value means; None refuses it.
     """
 
     name: str
@@ -31,4 +50,5 @@ class SinkStream:
     record: type
     identity: tuple[str, ...]
     resend_safe: bool
-    lane: LaneBy = LaneBy.APP
+    ordered: bool = False
+    deletions: Deletions | None = None
