@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol, TypeVar, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 
 import structlog
 from confluent_kafka import Consumer as KafkaConsumer
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
+from bridge.core.ports import Owner
 from bridge.telemetry.logs import librdkafka_logger
 
 T = TypeVar("T")
@@ -24,20 +25,6 @@ FIXED: dict[str, str | int | bool] = {
     "partition.assignment.strategy": "cooperative-sticky",
     "isolation.level": "read_committed",
 }
-
-
-class Owner(Protocol):
-    """Who must know when partitions come and go. Its methods run in the event loop."""
-
-    async def assigned(self, partitions: list[int]) -> None:
-        """These partitions are ours from now on."""
-
-    async def revoked(self, partitions: list[int]) -> dict[int, int]:
-        """These partitions go to another member once this returns the offsets to commit for them."""
-        ...
-
-    async def lost(self, partitions: list[int]) -> None:
-        """These partitions went to another member already; a commit for them would be refused."""
 
 
 class Consumer:

@@ -28,7 +28,7 @@ NO_GUARD = FloodLimits(consecutive=None, share=None, window=1)
 
 @dataclass(frozen=True)
 class At:
-    """Stands for a Kafka message: where it was, and nothing else."""
+    """Stands for a Kafka message of ten bytes, and where it was."""
 
     place: tuple[int, int]
 
@@ -37,6 +37,9 @@ class At:
 
     def offset(self) -> int:
         return self.place[1]
+
+    def value(self) -> bytes:
+        return b"0123456789"
 
     def timestamp(self) -> tuple[int, int]:
         return (0, 0)
