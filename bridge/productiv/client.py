@@ -1,20 +1,21 @@
-"""Sends batches to the Productiv API and says what each came to."""
+"""Sends batches and questions to the Productiv API and says what each came to."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx2 as httpx
+import orjson
 from aiolimiter import AsyncLimiter
 
 from bridge import __version__
-from bridge.core.outcome import Denied, InDoubt, Outcome, Rejected, Unavailable
+from bridge.core.outcome import Accepted, Denied, InDoubt, Outcome, Rejected, Throttled, Unavailable
 from bridge.core.record import Doc
 from bridge.core.stream import Operation
 from bridge.productiv.auth import Credentials, Token, TokenFailure, Tokens
-from bridge.productiv.contracts import CONTRACTS, Call
-from bridge.productiv.exchange import exchange
+from bridge.productiv.contracts import CONTRACTS, Call, Question
+from bridge.productiv.exchange import MAX_ANSWER_BYTES, exchange
 from bridge.productiv.settings import ClientSettings
 from bridge.productiv.statuses import outcome_of
 
@@ -24,6 +25,14 @@ OnRequest = Callable[[Operation, Outcome, float], None]
 KEEPALIVE_EXPIRY = 20.0
 """Seconds for which an idle connection is kept. Common load balancers close it after 60 s, and a request sent
 into a closing connection is in doubt, so this end lets go first."""
+
+MAX_LIST_BYTES = 64 * 1024 * 1024
+"""What is read of an answer to a question: some 400,000 users of 150 bytes each."""
+
+Failed = Throttled | Unavailable | InDoubt | Rejected | Denied
+"""What a question can come to when it has no answer."""
+
+NOTHING: Mapping[str, Any] = {}
 
 NEVER_SENT = 0
 """The status of a batch rejected here, before any request."""
@@ -40,7 +49,8 @@ def _tell_nobody(operation: Operation, outcome: Outcome, seconds: float) -> None
 class Client:
     """The Productiv API as `bridge.core.ports.Api`: one pool of connections, one rate, one token per scopes.
 
-    To be made and closed within one event loop. `clock` gives monotonic seconds, `wall` seconds since 1970,
+    To be made and closed within one event loop. `beside` is what goes out beside the records of every batch
+    of an operation, by the names of its contract. `clock` gives monotonic seconds, `wall` seconds since 1970,
     and `transport` stands in for the network in tests.
     """
 
@@ -49,6 +59,7 @@ class Client:
         settings: ClientSettings,
         credentials: Callable[[], Credentials],
         *,
+        beside: Mapping[Operation, Mapping[str, Any]] | None = None,
         on_request: OnRequest = _tell_nobody,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
@@ -56,6 +67,8 @@ class Client:
     ) -> None:
         self._settings = settings
         self._calls = CONTRACTS[settings.contract].calls
+        self._questions = CONTRACTS[settings.contract].questions
+        self._beside = beside or {}
         self._on_request = on_request
         self._clock = clock
         self._wall = wall
@@ -95,66 +108,143 @@ class Client:
         token = await self._tokens.get(self._calls[operation].scopes)
         return None if isinstance(token, Token) else token
 
+    def question(self, operation: Operation) -> Question:
+        """What the contract says of an operation that `ask` takes."""
+        return self._questions[operation]
+
     async def publish(self, operation: Operation, app: str, docs: Sequence[Doc], key: str) -> Outcome:
         """Sends one batch and says what it came to; never raises for the API, the network or a record.
 
         A refused token is renewed and the batch sent again, once. `on_request` is told the time of it all but
         the wait for the rate limit.
         """
-        call = self._calls[operation]
-        request = self._request(call, app, docs, key)
+        request = self._batch_request(operation, app, docs, key)
         if isinstance(request, Rejected):
             return request
         await self._turn()
         started = self._clock()
-        outcome = await self._send_with_token(call, request, len(docs))
+        scopes = self._calls[operation].scopes
+        outcome, _ = await self._send_with_token(scopes, request, len(docs), MAX_ANSWER_BYTES)
         self._on_request(operation, outcome, self._clock() - started)
         return outcome
 
-    def _request(self, call: Call, app: str, docs: Sequence[Doc], key: str) -> httpx.Request | Rejected:
+    async def ask(
+        self,
+        operation: Operation,
+        app: str = "",
+        *,
+        parameters: Mapping[str, Sequence[str]] = NOTHING,
+        fields: Mapping[str, Any] = NOTHING,
+    ) -> list[Doc] | Failed:
+        """Asks a question once and gives the rows of its answer, or why there are none; raises for neither.
+
+        `parameters` go into the query and `fields` into the body, by our names for them.
+        """
+        question = self._questions[operation]
+        request = self._question_request(question, app, parameters, fields)
+        if isinstance(request, Rejected):
+            return request
+        await self._turn()
+        started = self._clock()
+        outcome, body = await self._send_with_token(question.scopes, request, 0, MAX_LIST_BYTES)
+        answer = _rows(question, body) if isinstance(outcome, Accepted) else _unquoted(outcome)
+        told = Accepted() if isinstance(answer, list) else answer
+        self._on_request(operation, told, self._clock() - started)
+        return answer
+
+    def _batch_request(
+        self, operation: Operation, app: str, docs: Sequence[Doc], key: str
+    ) -> httpx.Request | Rejected:
+        call = self._calls[operation]
         if len(docs) > call.max_records:
             reason = f"{len(docs)} records are more than the {call.max_records} that a request takes"
             return Rejected(NEVER_SENT, reason, too_large=True)
+        if isinstance(url := self._url(call, app), Rejected):
+            return url
         try:
-            url = httpx.URL(self._settings.api_url.rstrip("/") + call.target(app))
-        except (httpx.InvalidURL, ValueError):
-            return Rejected(NEVER_SENT, "the app id cannot be part of an address", whole=True)
-        try:
-            body = call.body(docs)
+            body = call.body(docs, self._beside.get(operation, NOTHING))
         except TypeError:
             return Rejected(NEVER_SENT, "a record holds what JSON cannot say")
         headers = {"Content-Type": "application/json", "Idempotency-Key": key}
         return self._http.build_request(call.method, url, content=body, headers=headers)
 
+    def _question_request(
+        self,
+        question: Question,
+        app: str,
+        parameters: Mapping[str, Sequence[str]],
+        fields: Mapping[str, Any],
+    ) -> httpx.Request | Rejected:
+        if isinstance(url := self._url(question, app), Rejected):
+            return url
+        try:
+            body = question.body(fields)
+            url = url.copy_with(params=query) if (query := question.query(parameters)) else url
+        except (TypeError, ValueError, httpx.InvalidURL):
+            return Rejected(NEVER_SENT, "the question holds what a request cannot say")
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        return self._http.build_request(question.method, url, content=body, headers=headers)
+
+    def _url(self, call: Call | Question, app: str) -> httpx.URL | Rejected:
+        try:
+            return httpx.URL(self._settings.api_url.rstrip("/") + call.target(app))
+        except (httpx.InvalidURL, ValueError):
+            return Rejected(NEVER_SENT, "the app id cannot be part of an address", whole=True)
+
     async def _turn(self) -> None:
         if self._limiter is not None:
             await self._limiter.acquire()
 
-    async def _send_with_token(self, call: Call, request: httpx.Request, records: int) -> Outcome:
-        token = await self._tokens.get(call.scopes)
+    async def _send_with_token(
+        self, scopes: frozenset[str], request: httpx.Request, records: int, limit: int
+    ) -> tuple[Outcome, bytes]:
+        """What the request came to, and the body of the answer."""
+        token = await self._tokens.get(scopes)
         if not isinstance(token, Token):
-            return token
-        outcome = await self._send(request, token, records)
+            return token, b""
+        outcome, body = await self._send(request, token, records, limit)
         if not (isinstance(outcome, Denied) and outcome.status in _TOKEN_REFUSED):
-            return outcome
-        self._tokens.refuse(call.scopes, token)
-        token = await self._tokens.get(call.scopes)
+            return outcome, body
+        self._tokens.refuse(scopes, token)
+        token = await self._tokens.get(scopes)
         if not isinstance(token, Token):
-            return token
+            return token, b""
         await self._turn()
-        return await self._send(request, token, records)
+        return await self._send(request, token, records, limit)
 
-    async def _send(self, request: httpx.Request, token: Token, records: int) -> Outcome:
+    async def _send(
+        self, request: httpx.Request, token: Token, records: int, limit: int
+    ) -> tuple[Outcome, bytes]:
         request.headers["Authorization"] = f"Bearer {token.value}"
-        answer = await exchange(self._http, request, self._settings)
+        answer = await exchange(self._http, request, self._settings, limit)
         if isinstance(answer, Unavailable | InDoubt):
-            return answer
-        return outcome_of(
-            answer.without(token.value),
+            return answer, b""
+        answer = answer.without(token.value)
+        outcome = outcome_of(
+            answer,
             records=records,
             wall=self._wall(),
             retry_after_cap=self._settings.retry_after_cap,
         )
+        return outcome, answer.body
+
+
+def _rows(question: Question, body: bytes) -> list[Doc] | InDoubt:
+    """The rows of an answer whose status says success."""
+    try:
+        return question.rows(orjson.loads(body))
+    except ValueError as error:
+        # orjson's own words name a position and no content.
+        return InDoubt(f"the API's answer is not as described: {error}")
+
+
+def _unquoted(failed: Failed) -> Failed:
+    """Without what a half-read success says: it may be the half of a signed address."""
+    if isinstance(failed, InDoubt) and failed.status is not None and failed.status < 300:
+        return InDoubt(
+            f"the API answered {failed.status}, but its body is cut short or no JSON", failed.status
+        )
+    return failed
 
 
 def _http(settings: ClientSettings, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:

@@ -24,9 +24,9 @@ _NEVER_LEFT = (
 
 
 async def exchange(
-    http: httpx.AsyncClient, request: httpx.Request, settings: ClientSettings
+    http: httpx.AsyncClient, request: httpx.Request, settings: ClientSettings, limit: int = MAX_ANSWER_BYTES
 ) -> Answer | Unavailable | InDoubt:
-    """Sends a request and reads at most `MAX_ANSWER_BYTES` of the answer; never raises for the network.
+    """Sends a request and reads at most `limit` bytes of the answer; never raises for the network.
 
     Unavailable if the request provably did not leave, InDoubt if it may have and no status came back.
     """
@@ -38,7 +38,7 @@ async def exchange(
     except (httpx.HTTPError, TimeoutError) as error:
         return InDoubt(f"no answer from {request.url.host}: {_in_words(error)}")
     try:
-        body, complete = await _read(response, settings)
+        body, complete = await _read(response, settings, limit)
     finally:
         await response.aclose()
     return Answer(
@@ -50,15 +50,15 @@ async def exchange(
     )
 
 
-async def _read(response: httpx.Response, settings: ClientSettings) -> tuple[bytes, bool]:
+async def _read(response: httpx.Response, settings: ClientSettings, limit: int) -> tuple[bytes, bool]:
     """The body up to the limit, and whether that is all of it."""
     body = bytearray()
     try:
         async with asyncio.timeout(settings.read_timeout):
             async for chunk in response.aiter_bytes():
                 body += chunk
-                if len(body) > MAX_ANSWER_BYTES:
-                    return bytes(body[:MAX_ANSWER_BYTES]), False
+                if len(body) > limit:
+                    return bytes(body[:limit]), False
     except (httpx.HTTPError, TimeoutError):
         return bytes(body), False
     return bytes(body), True

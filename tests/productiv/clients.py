@@ -96,7 +96,11 @@ class Service:
         return [request.headers["authorization"].removeprefix("Bearer ") for request in self.api]
 
     def client(self, clock: Callable[[], float] | None = None, **changes: Any) -> Client:
-        about = {name: changes.pop(name) for name in ("on_request", "wall", "credentials") if name in changes}
+        about = {
+            name: changes.pop(name)
+            for name in ("on_request", "wall", "credentials", "beside")
+            if name in changes
+        }
         return Client(
             replace(SETTINGS, **changes),
             about.pop("credentials", credentials),

@@ -1,4 +1,6 @@
-from typing import get_type_hints
+import json
+from decimal import Decimal
+from typing import Any, get_type_hints
 from urllib.parse import unquote
 
 import orjson
@@ -7,15 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.stream import Operation
-from bridge.productiv.contracts import CONTRACTS, Call, Contract
+from bridge.productiv.contracts import CONTRACTS, Call, Contract, Question
+from bridge.productiv.contracts.json_text import json_text
 from bridge.streams import SINKS
 
-USAGE = CONTRACTS["openapi"].calls[Operation.PUBLISH_USAGE_EVENTS]
+CALLS, QUESTIONS = CONTRACTS["openapi"].calls, CONTRACTS["openapi"].questions
+USAGE = CALLS[Operation.PUBLISH_USAGE_EVENTS]
+WRITE = "https://api.productiv.com/connector.write"
+READ = "https://api.productiv.com/report.read"
 
 
 @pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
 def test_every_operation_has_its_call(contract: Contract) -> None:
-    assert set(contract.calls) == set(Operation)
+    assert sorted([*contract.calls, *contract.questions]) == sorted(Operation)
 
 
 @pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
@@ -55,3 +61,120 @@ def test_fields_go_out_under_their_names_on_the_wire() -> None:
     assert orjson.loads(call.body([{"email": "a@b.c", "amount": 1}])) == {
         "records": [{"identifier": "a@b.c", "amount": 1}]
     }
+
+
+@pytest.mark.parametrize(
+    ("operation", "method", "path", "envelope"),
+    [
+        (Operation.PUBLISH_USERS, "POST", "apps/500%2F123/users", "users"),
+        (Operation.DELETE_USERS, "DELETE", "apps/500%2F123/users", "users"),
+        (Operation.PUBLISH_SPEND, "POST", "apps/500%2F123/spend", "spendData"),
+        (Operation.PUBLISH_ORG_CHART, "PUT", "org-chart", "users"),
+    ],
+)
+def test_pushes_look_as_described(operation: Operation, method: str, path: str, envelope: str) -> None:
+    call = CALLS[operation]
+    assert (call.method, call.target("500/123")) == (method, f"/services/push/v1/customer/{path}")
+    assert (call.max_records, set(call.scopes)) == (1000, {WRITE})
+    docs = [dict.fromkeys(call.fields, "x")]
+    assert orjson.loads(call.body(docs)) == {envelope: docs}
+
+
+def test_the_org_chart_is_about_no_app_and_takes_custom_fields_beside_the_people() -> None:
+    call = CALLS[Operation.PUBLISH_ORG_CHART]
+    assert call.target("") == call.target("..") == "/services/push/v1/customer/org-chart"
+    fields = [{"name": "Entity", "type": "string"}]
+    body = orjson.loads(call.body([{"email": "ann@example.com"}], {"custom_fields": fields}))
+    assert body == {"users": [{"email": "ann@example.com"}], "customFieldsConfig": fields}
+    with pytest.raises(KeyError):
+        USAGE.body([], {"custom_fields": fields})
+
+
+@pytest.mark.parametrize(
+    ("operation", "method", "path", "scope"),
+    [
+        (Operation.GET_USERS, "GET", "/services/push/v1/customer/apps/7/users", WRITE),
+        (Operation.REGISTER_APP, "POST", "/services/push/v1/customer/apps", WRITE),
+        (Operation.GET_APP_SUMMARIES, "GET", "/services/export/v1/customer/app-summaries", READ),
+        (Operation.GET_UPLOAD_URLS, "GET", "/services/push/v1/customer/apps/7/upload", WRITE),
+    ],
+)
+def test_questions_look_as_described(operation: Operation, method: str, path: str, scope: str) -> None:
+    question = QUESTIONS[operation]
+    assert (question.method, question.target("7"), set(question.scopes)) == (method, path, {scope})
+    assert question.repeatable == (method == "GET")
+
+
+def test_what_is_asked_goes_out_under_its_names_on_the_wire() -> None:
+    given = {"name": "Board", "description": "d", "category": "c", "url": "https://b.example"}
+    body = QUESTIONS[Operation.REGISTER_APP].body(given)
+    assert body is not None
+    assert orjson.loads(body) == {
+        "appName": "Board",
+        "appDescription": "d",
+        "appCategory": "c",
+        "appUrl": "https://b.example",
+    }
+    upload = QUESTIONS[Operation.GET_UPLOAD_URLS]
+    assert upload.body({}) is None
+    assert upload.query({"filenames": ["a", "b"]}) == [("filenames", "a"), ("filenames", "b")]
+
+
+def test_an_answer_comes_under_our_names_without_what_is_null_or_unknown() -> None:
+    app: dict[str, Any] = {"ApplicationId": "7", "AppName": "CRM", "AppStatus": None, "Capabilities": []}
+    assert QUESTIONS[Operation.GET_APP_SUMMARIES].rows({"apps": [app]}) == [{"app_id": "7", "name": "CRM"}]
+    assert QUESTIONS[Operation.REGISTER_APP].rows({"appId": "7"}) == [{"app_id": "7"}]
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ([], "it is not a JSON object"),
+        ({}, "it has no list under 'users'"),
+        ({"provisionedUsers": []}, "it has no list under 'users'"),
+        ({"users": {}}, "it has no list under 'users'"),
+        ({"users": [7]}, "an entry under 'users' is not an object"),
+        ({"users": [{"email": ""}]}, "an entry has no text under 'email'"),
+        ({"users": [{"email": 7}]}, "an entry has no text under 'email'"),
+        ({"users": [], "nextPageToken": "more"}, "more pages follow"),
+    ],
+)
+def test_an_answer_that_is_not_as_described_never_passes_for_an_empty_one(answer: Any, why: str) -> None:
+    question: Question = QUESTIONS[Operation.GET_USERS]
+    with pytest.raises(ValueError, match=why):
+        question.rows(answer)
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        ("0.1", "0.1"),
+        ("-12.30", "-12.30"),
+        ("0.30000000000000000000000000000000000000004", "0.30000000000000000000000000000000000000004"),
+        ("12345678901234567890.12", "12345678901234567890.12"),
+        ("1E+5", "100000"),
+        ("-1E-10", "-0.0000000001"),
+        ("0E-3", "0.000"),
+        ("-0", "-0"),
+        ("1E+64", "1" + 64 * "0"),
+        ("1E+65", "1E+65"),
+        ("1E-65", "1E-65"),
+        ("1E+1000000", "1E+1000000"),
+        ("0E-1000000", "0E-1000000"),
+    ],
+)
+def test_an_amount_goes_out_as_the_number_it_is(amount: str, text: str) -> None:
+    body = CALLS[Operation.PUBLISH_SPEND].body([{"amount": Decimal(amount)}])
+    assert body == f'{{"spendData":[{{"amount":{text}}}]}}'.encode()
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False))
+def test_every_amount_is_read_again_as_it_was(amount: Decimal) -> None:
+    read = json.loads(json_text([amount]), parse_float=Decimal, parse_int=Decimal)
+    assert read == [amount]
+
+
+@pytest.mark.parametrize("amount", [Decimal("NaN"), Decimal("-Infinity"), object()])
+def test_what_is_no_number_is_refused(amount: object) -> None:
+    with pytest.raises(TypeError):
+        CALLS[Operation.PUBLISH_SPEND].body([{"amount": amount}])

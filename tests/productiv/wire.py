@@ -95,7 +95,7 @@ class Wire:
         headers = {
             name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])
         }
-        length = int(headers["content-length"]) if self.reads_batches or target == "/token" else 0
+        length = int(headers.get("content-length", 0)) if self.reads_batches or target == "/token" else 0
         body = await reader.readexactly(length)
         request = Seen(method, target, headers, body)
         if target == "/token":

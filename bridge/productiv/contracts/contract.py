@@ -1,23 +1,26 @@
 """What a description of the API says about each call, as data."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 from urllib.parse import quote
-
-import orjson
 
 from bridge.core.record import Doc
 from bridge.core.stream import Operation
+from bridge.productiv.contracts.json_text import json_text
+
+NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
 class Call:
-    """One operation on the wire.
+    """One operation that takes a batch of records.
 
     `path` has the place `{app}` where the call is about one app. `envelope` is the key under which the
     records go, at most `max_records` of them. `scopes` are what the token must carry. `fields` maps each
-    field of a record as the stream declares it to its name on the wire.
+    field of a record as the stream declares it to its name on the wire, and `beside` does so for what may
+    stand beside the envelope.
     """
 
     method: str
@@ -26,6 +29,7 @@ class Call:
     max_records: int
     scopes: frozenset[str]
     fields: Mapping[str, str]
+    beside: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def _renamed(self) -> bool:
@@ -37,21 +41,83 @@ class Call:
         Raises:
             ValueError: the id cannot be a path segment: it is empty, `.`, `..`, or not proper Unicode.
         """
-        if app in ("", ".", ".."):
-            # Quoting leaves dots as they are, and clients and servers resolve such segments away, which
-            # would turn the request into one about something else.
-            raise ValueError("the app id is empty or only dots, and no path can hold that")
-        return self.path.replace("{app}", quote(app, safe=""))
+        return _target(self.path, app)
 
-    def body(self, docs: Sequence[Doc]) -> bytes:
+    def body(self, docs: Sequence[Doc], beside: Mapping[str, Any] = NOTHING) -> bytes:
         """The request body; the records go out as they are unless a field has another name on the wire.
+
+        `beside` is what goes out with every batch, by the names that `Call.beside` lists.
 
         Raises:
             TypeError: a record holds what JSON cannot say.
         """
         if self._renamed:
             docs = [{self.fields.get(field, field): value for field, value in doc.items()} for doc in docs]
-        return orjson.dumps({self.envelope: docs})
+        return json_text({self.envelope: docs, **{self.beside[name]: beside[name] for name in beside}})
+
+
+@dataclass(frozen=True)
+class Question:
+    """One operation whose answer is wanted: a list under the key `envelope`, or one object if that is None.
+
+    `fields` maps what we call a field of the answer to its name on the wire; those in `required` are texts
+    that every row must have. `sent` does the same for the fields of the request's body, `parameters` for its
+    query.
+    """
+
+    method: str
+    path: str
+    scopes: frozenset[str]
+    envelope: str | None
+    fields: Mapping[str, str]
+    required: frozenset[str]
+    sent: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether asking again changes nothing, so that a lost answer may simply be asked for once more."""
+        return self.method == "GET"
+
+    def target(self, app: str) -> str:
+        """As `Call.target`."""
+        return _target(self.path, app)
+
+    def query(self, given: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
+        """The query of the address: a parameter with several values is given once for each."""
+        return [(self.parameters[name], value) for name, values in given.items() for value in values]
+
+    def body(self, given: Mapping[str, Any]) -> bytes | None:
+        """The request body; None where there is nothing to send.
+
+        Raises:
+            TypeError: it holds what JSON cannot say.
+        """
+        return json_text({self.sent[name]: value for name, value in given.items()}) if self.sent else None
+
+    def rows(self, document: object) -> list[Doc]:
+        """The answer under our names; what is null or not known is left out.
+
+        Raises:
+            ValueError: it is not what the description says, in words that quote nothing of it. What looks
+                like an empty list because it stands under another key must never pass for one.
+        """
+        if not isinstance(document, dict):
+            raise ValueError("it is not a JSON object")
+        if document.get("nextPageToken"):
+            raise ValueError("it says that more pages follow, which the description does not know of")
+        found = [document] if self.envelope is None else document.get(self.envelope)
+        if not isinstance(found, list):
+            raise ValueError(f"it has no list under {self.envelope!r}")
+        return [self._row(row) for row in found]
+
+    def _row(self, row: object) -> Doc:
+        if not isinstance(row, dict):
+            raise ValueError(f"an entry under {self.envelope!r} is not an object")
+        for name in self.required:
+            if not (isinstance(value := row.get(self.fields[name]), str) and value):
+                raise ValueError(f"an entry has no text under {self.fields[name]!r}")
+        return {ours: row[wire] for ours, wire in self.fields.items() if row.get(wire) is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +127,14 @@ class Contract:
     api_url: str
     token_url: str
     calls: Mapping[Operation, Call]
+    questions: Mapping[Operation, Question]
+
+
+def _target(path: str, app: str) -> str:
+    if "{app}" not in path:
+        return path
+    if app in ("", ".", ".."):
+        # Quoting leaves dots as they are, and clients and servers resolve such segments away, which would
+        # turn the request into one about something else.
+        raise ValueError("the app id is empty or only dots, and no path can hold that")
+    return path.replace("{app}", quote(app, safe=""))

@@ -1,0 +1,30 @@
+"""JSON with exact decimal numbers: money must not pass through a binary float on its way."""
+
+from decimal import Decimal
+
+import orjson
+
+MAX_PLAIN_DIGITS = 64
+"""Numbers with zeros beyond this many places before or after the point keep their exponent."""
+
+
+def json_text(document: object) -> bytes:
+    """The document as JSON; a `Decimal` becomes the number it is, to the last digit.
+
+    Raises:
+        TypeError: it holds what JSON cannot say, an amount of NaN or infinity among it.
+    """
+    return orjson.dumps(document, default=_number)
+
+
+def _number(value: object) -> orjson.Fragment:
+    """A decimal as a JSON number, written without an exponent.
+
+    Only where that would be a long row of zeros (1E+1000000 has a million) the exponent stays: it is JSON all
+    the same, and a few bytes on the topic must not become megabytes in a request.
+    """
+    if not isinstance(value, Decimal) or not value.is_finite():
+        raise TypeError("neither JSON nor a decimal number")
+    exponent = value.as_tuple().exponent
+    plain = abs(value.adjusted()) <= MAX_PLAIN_DIGITS and abs(int(exponent)) <= MAX_PLAIN_DIGITS
+    return orjson.Fragment(format(value, "f") if plain else str(value))
