@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from random import random
+from typing import TYPE_CHECKING
 
 import structlog
 from confluent_kafka.admin import AdminClient
@@ -18,12 +19,10 @@ from bridge.core.errors import ConfigError
 from bridge.core.flood_guard import FloodLimits
 from bridge.core.sender import SendLimits
 from bridge.kafka import serde
-from bridge.kafka.apps import Apps
 from bridge.kafka.consumer import Consumer
 from bridge.kafka.create_topics import create_missing
 from bridge.kafka.dead_letters import DeadLetters
 from bridge.kafka.topics import Topic, load_all, overridden
-from bridge.kafka.validation import Validator
 from bridge.productiv.auth import Credentials
 from bridge.productiv.client import Client
 from bridge.productiv.settings import ClientSettings
@@ -31,6 +30,9 @@ from bridge.sink import Sink, SinkTimes
 from bridge.streams import SINKS
 from bridge.telemetry.health import Pulse, health_app, served
 from bridge.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from confluent_kafka.schema_registry import SchemaRegistryClient
 
 log = structlog.get_logger(__name__)
 
@@ -110,9 +112,12 @@ def wire(settings: config.Settings, topic: Topic) -> serde.Wire:
         ConfigError: the format needs a registry, and none is configured.
         SchemaError: the topic's schema cannot be used.
     """
+    return serde.wire(SINKS[topic.stream], topic, _registry(settings))
+
+
+def _registry(settings: config.Settings) -> "SchemaRegistryClient | None":
     registry = settings.schema_registry.client_settings()
-    client = serde.registry_client(registry) if registry else None
-    return serde.wire(SINKS[topic.stream], topic, client)
+    return serde.registry_client(registry) if registry else None
 
 
 def _create_topics(settings: config.Settings, topics: dict[str, Topic]) -> None:
@@ -146,13 +151,17 @@ def _sink(settings: config.Settings, topic: Topic, client: Client, metrics: Metr
     stream, chosen = SINKS[topic.stream], settings.sinks[topic.stream]
     kafka = settings.kafka.client_settings()
     engine = Engine(stream, topic.topic, _limits(chosen), random)
-    apps = Apps(topic.app, settings.apps.names, settings.apps.unknown)
     sink = Sink(
         stream=stream,
         engine=engine,
         consumer=Consumer(kafka, topic.topic, f"{settings.kafka.group_prefix}.{stream.name}"),
-        decoder=serde.TopicDecoder(
-            wire(settings, topic), Validator(stream.record), apps, chosen.max_record_bytes
+        decoder=serde.decoder(
+            stream,
+            topic,
+            names=settings.apps.names,
+            unknown=settings.apps.unknown,
+            registry=_registry(settings),
+            max_record_bytes=chosen.max_record_bytes,
         ),
         api=client,
         dead_letters=DeadLetters(kafka, topic.dead_letters.topic),

@@ -53,7 +53,14 @@ def table(sheets: Mapping[str, Sheet]) -> Table:
     """The balance sheet for a terminal."""
     shown = Table(title="Balance sheet", title_justify="left", box=SIMPLE_HEAD)
     shown.add_column("stream")
-    for column in ("produced", "delivered", "dead\nletters", "super-\nseded", "outstand-\ning", "sent\ntwice"):
+    for column in (
+        "produced",
+        "delivered",
+        "dead\nletters",
+        "super-\nseded",
+        "outstand-\ning",
+        "sent\ntwice",
+    ):
         shown.add_column(column, justify="right")
     shown.add_column("balanced")
     for stream, sheet in sheets.items():

@@ -41,7 +41,15 @@ class LiveTable:
         """The state of this moment."""
         table = Table(box=SIMPLE_HEAD)
         table.add_column("stream")
-        for column in ("records\nin", "deliv-\nered", "batches\nout", "records/s", "lag", "in\nflight", "dead\nletters"):
+        for column in (
+            "records\nin",
+            "deliv-\nered",
+            "batches\nout",
+            "records/s",
+            "lag",
+            "in\nflight",
+            "dead\nletters",
+        ):
             table.add_column(column, justify="right")
         table.add_column("waiting")
         for stream, sink in self._sinks.items():

@@ -35,4 +35,19 @@ def usage_events(random: Random, now: Callable[[], float]) -> Iterator[Sample]:
         yield Sample(record, good)
 
 
-SAMPLES: dict[str, Callable[[Random, Callable[[], float]], Iterator[Sample]]] = {"usage": usage_events}
+def users(random: Random, now: Callable[[], float]) -> Iterator[Sample]:
+    """People who get accounts in apps."""
+    for number in count(1):
+        good = number % BAD_EVERY != 0
+        record: Doc = {
+            "app": random.choice(APPS),
+            "email": f"employee.{number}@example.com" if good else "no address",
+            "role": random.choice(("member", "admin", "guest")),
+        }
+        yield Sample(record, good)
+
+
+SAMPLES: dict[str, Callable[[Random, Callable[[], float]], Iterator[Sample]]] = {
+    "usage": usage_events,
+    "users": users,
+}

@@ -8,6 +8,7 @@ from typing import Any
 from bridge.core.stream import SinkStream
 from bridge.kafka.apps import Apps, UnknownApp
 from bridge.kafka.avro_schema import load_schema, projected
+from bridge.kafka.deletion_keys import deletion_key
 from bridge.kafka.refusal import too_large
 from bridge.kafka.serde import MAX_RECORD_BYTES, Wire
 from bridge.kafka.topics import AppSource, Topic, WireFormat
@@ -45,6 +46,7 @@ class OutgoingRecords:
         self._wire = wire
         self._validator = Validator(stream.record)
         self._source = topic.app
+        self._identity = stream.identity[0] if stream.deletions else None
         self._max_record_bytes = max_record_bytes
         self.app_field = (topic.app.from_ == "field" and topic.app.name) or "app"
         if topic.app.from_ == "field" and topic.format is not WireFormat.JSON:
@@ -71,10 +73,17 @@ class OutgoingRecords:
             raise too_large(f"the record has {len(value)} bytes where {self._max_record_bytes} are allowed")
         name, text = self._source.name or "", app.encode()
         return Outgoing(
-            key=text if self._source.from_ == "key" else _key(text, doc),
+            key=self._key(app, doc),
             value=value,
             headers=[(name, text)] if self._source.from_ == "header" else [],
         )
+
+    def _key(self, app: str, doc: Mapping[str, Any]) -> bytes:
+        if self._source.from_ == "key":
+            return app.encode()
+        if self._identity is not None:
+            return deletion_key(app, doc[self._identity])
+        return _spread(app.encode(), doc)
 
     def _checked_app(self, record: Any) -> str:
         """The app as the record names it, once it is clear that it leads to an app id."""
@@ -83,6 +92,6 @@ class OutgoingRecords:
         return app
 
 
-def _key(app: bytes, doc: Mapping[str, Any]) -> bytes:
+def _spread(app: bytes, doc: Mapping[str, Any]) -> bytes:
     """The same for all records of a person in an app, so that these stay in order; it names neither."""
     return blake2b(app + b"\0" + str(doc.get("email", "")).encode(), digest_size=8).hexdigest().encode()

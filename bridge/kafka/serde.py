@@ -10,6 +10,7 @@ from bridge.core.record import Decoded, Doc, Refused
 from bridge.core.stream import SinkStream
 from bridge.kafka.apps import Apps, UnknownApp
 from bridge.kafka.avro_schema import load_schema, projected
+from bridge.kafka.deletion_keys import DeletionKeys
 from bridge.kafka.refusal import Refusal, SchemaRegistryUnavailable, too_large, undecodable
 from bridge.kafka.topics import Topic, WireFormat
 from bridge.kafka.validation import Validator
@@ -57,10 +58,11 @@ class TopicDecoder:
     """
 
     def __init__(
-        self, wire: Wire, validator: Validator, apps: Apps, max_record_bytes: int = MAX_RECORD_BYTES
+        self, stream: SinkStream, wire: Wire, apps: Apps, max_record_bytes: int = MAX_RECORD_BYTES
     ) -> None:
         self._wire = wire
-        self._validator = validator
+        self._validator = Validator(stream.record)
+        self._deletions = DeletionKeys(stream.deletions, apps) if stream.deletions else None
         self._apps = apps
         self._max_record_bytes = max_record_bytes
 
@@ -101,6 +103,8 @@ class TopicDecoder:
         return decoded
 
     def _one(self, message: Message, value: bytes | None) -> tuple[str, Doc]:
+        if value is None and self._deletions is not None:
+            return self._deletions.read(message.key())
         if not value:
             raise undecodable("the record has no value; send the record, as this stream has no deletions")
         if len(value) > self._max_record_bytes:
@@ -157,4 +161,4 @@ def decoder(
         ConfigError: the topic's format needs a registry, and there is none, or `names` is wrong.
     """
     apps = Apps(topic.app, names, unknown)
-    return TopicDecoder(wire(stream, topic, registry), Validator(stream.record), apps, max_record_bytes)
+    return TopicDecoder(stream, wire(stream, topic, registry), apps, max_record_bytes)

@@ -29,6 +29,7 @@ class Validator:
         schema = self._one.json_schema()
         fields = schema["properties"]
         self.required: list[str] = schema.get("required", [])
+        self._optional = len(self.required) < len(fields)
         self._expected: dict[str, str] = {
             name: field.get("description", "") for name, field in fields.items()
         }
@@ -40,7 +41,7 @@ class Validator:
             Refusal: at least one is not valid; which one and why is for `one` to say.
         """
         try:
-            return self._many.validate_python(records)
+            return self._present(self._many.validate_python(records))
         except ValidationError:
             raise invalid("at least one record of the chunk is not valid") from None
 
@@ -51,10 +52,16 @@ class Validator:
             Refusal: it is not valid; the detail names every field that is wrong and what would be right.
         """
         try:
-            return self._one.validate_python(record)
+            return self._present([self._one.validate_python(record)])[0]
         except ValidationError as error:
             errors = error.errors(include_url=False)
             raise invalid("; ".join(_sentence(each, self._expected) for each in errors)) from None
+
+    def _present(self, docs: list[Doc]) -> list[Doc]:
+        """The documents without the optional fields that are null: to the API, null is not absent."""
+        if not self._optional:
+            return docs
+        return [{name: value for name, value in doc.items() if value is not None} for doc in docs]
 
 
 def _sentence(error: ErrorDetails, expected: Mapping[str, str]) -> str:

@@ -2,5 +2,6 @@
 
 from bridge.core.stream import SinkStream
 from bridge.streams.usage import USAGE
+from bridge.streams.users import USERS
 
-SINKS: dict[str, SinkStream] = {stream.name: stream for stream in (USAGE,)}
+SINKS: dict[str, SinkStream] = {stream.name: stream for stream in (USAGE, USERS)}

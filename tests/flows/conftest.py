@@ -13,11 +13,13 @@ from tests.kafka_broker.cluster import Cluster
 
 
 @contextmanager
-def _staged(kafka: Cluster[Broker], folder: Path, sandbox: SandboxConfig | None = None) -> Iterator[Stage]:
+def _staged(
+    kafka: Cluster[Broker], folder: Path, sandbox: SandboxConfig | None = None, stream: str = "usage"
+) -> Iterator[Stage]:
     with SandboxServer(sandbox) as server:
-        topic = kafka.create_topic("usage", 4, max_message_bytes=10_000_000)
+        topic = kafka.create_topic(stream, 4, max_message_bytes=10_000_000)
         dead_letters = kafka.create_topic("dead", 1, max_message_bytes=16_000_000)
-        stage = Stage(kafka, server, folder, topic, dead_letters)
+        stage = Stage(kafka, server, folder, topic, dead_letters, stream)
         yield stage
         for bridge in stage.bridges:
             bridge.close()
@@ -45,4 +47,11 @@ def own_stage(own_kafka: Cluster[OwnBroker], tmp_path: Path) -> Iterator[Stage]:
 def short_tokens(any_kafka: Cluster[Broker], tmp_path: Path) -> Iterator[Stage]:
     """A stage whose access tokens last one second."""
     with _staged(any_kafka, tmp_path, SandboxConfig(token_lifetime_seconds=1.0)) as made:
+        yield made
+
+
+@pytest.fixture
+def users_stage(any_kafka: Cluster[Broker], tmp_path: Path) -> Iterator[Stage]:
+    """A stage for the users stream."""
+    with _staged(any_kafka, tmp_path, stream="users") as made:
         yield made

@@ -27,9 +27,10 @@ def eventually(holds: Callable[[], bool], what: str, seconds: float = PATIENCE) 
 
 
 class BridgeProcess:
-    """`productiv-bridge run` with a configuration; it logs to a file and tells its port there."""
+    """`productiv-bridge run` of one stream; it logs to a file and tells its port there."""
 
-    def __init__(self, folder: Path, name: str, settings: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, name: str, stream: str, settings: dict[str, Any]) -> None:
+        self._stream = stream
         self.config = folder / f"{name}.yaml"
         self.config.write_text(yaml.safe_dump(settings))
         self.log = folder / f"{name}.log"
@@ -41,6 +42,7 @@ class BridgeProcess:
         begin = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "bridge", "run", "--config", str(self.config)]
+            command += ["--only", self._stream]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         eventually(lambda: bool(self._events("started", begin)) or not self.running, "the bridge starts")
         assert self.running, f"the bridge ended at once:\n{self.log.read_text()}"
@@ -82,10 +84,10 @@ class BridgeProcess:
         """The sum of a metric's samples with these labels, now."""
         return _sum(self._scrape(), name, labels)
 
-    def books(self, stream: str = "usage") -> dict[str, int]:
+    def books(self) -> dict[str, int]:
         """The columns of the books, by the metrics of one scrape."""
         columns = ("received", "delivered", "dead_lettered", "superseded", "handed_over")
-        samples, labels = self._scrape(), {"stream": stream}
+        samples, labels = self._scrape(), {"stream": self._stream}
         books = {name: int(_sum(samples, f"bridge_records_{name}_total", labels)) for name in columns}
         return books | {"outstanding": int(_sum(samples, "bridge_records_outstanding", labels))}
 

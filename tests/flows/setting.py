@@ -43,10 +43,11 @@ class Stage:
     folder: Path
     topic: str
     dead_letters: str
+    stream: str = "usage"
     bridges: list[BridgeProcess] = field(default_factory=list)
 
     def bridge(self, **sink: Any) -> BridgeProcess:
-        """One more bridge, not started yet; `sink` are settings of its usage sink."""
+        """One more bridge, not started yet; `sink` are settings of its sink."""
         settings = {
             "productiv": {
                 "api_url": self.sandbox.url,
@@ -62,7 +63,7 @@ class Stage:
                 "settings": {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500},
             },
             "sinks": {
-                "usage": {
+                self.stream: {
                     "topic": self.topic,
                     "dead_letter_topic": self.dead_letters,
                     "format": "json",
@@ -74,7 +75,7 @@ class Stage:
             },
             "http": {"host": "127.0.0.1", "port": 0},
         }
-        made = BridgeProcess(self.folder, f"bridge-{len(self.bridges)}", settings)
+        made = BridgeProcess(self.folder, f"bridge-{len(self.bridges)}", self.stream, settings)
         self.bridges.append(made)
         return made
 
@@ -88,15 +89,19 @@ class Stage:
 
     def produce(self, records: Iterable[dict[str, Any] | bytes]) -> int:
         """Puts records on the topic and waits for the acknowledgements; returns how many."""
+        return self.produce_keyed((str(n), record) for n, record in enumerate(records))
+
+    def produce_keyed(self, records: Iterable[tuple[str, dict[str, Any] | bytes | None]]) -> int:
+        """The same for records with keys of their own; None is a record without a value."""
         producer = Producer({"bootstrap.servers": self.kafka.bootstrap, "message.max.bytes": 10_000_000})
         errors: list[KafkaError] = []
         count = 0
-        for record in records:
-            value = record if isinstance(record, bytes) else json.dumps(record).encode()
+        for key, record in records:
+            value = json.dumps(record).encode() if isinstance(record, dict) else record
             producer.produce(
                 self.topic,
                 value,
-                key=str(count).encode(),
+                key=key.encode(),
                 headers=[("from", b"a test")],
                 on_delivery=lambda error, _: errors.append(error) if error else None,
             )
@@ -133,11 +138,12 @@ class Stage:
 
     def accepted(self) -> set[int]:
         """The numbers of the events that the API accepted."""
-        return {number_of(event) for app in self.state()["apps"] for event in self._events(app)}
+        return {number_of(event) for app in self.state()["apps"] for event in self.content("events", app)}
 
-    def _events(self, app: str) -> Iterator[dict[str, Any]]:
+    def content(self, kind: str, app: str) -> Iterator[dict[str, Any]]:
+        """What the sandbox holds of an app: its `events`, `users` and so on."""
         offset = 0
-        while page := self._ask(f"/_sandbox/events?app={app}&offset={offset}&limit=1000")["items"]:
+        while page := self._ask(f"/_sandbox/{kind}?app={app}&offset={offset}&limit=1000")["items"]:
             yield from page
             offset += len(page)
 
@@ -170,9 +176,9 @@ class Stage:
         return Counter(header(message, "bridge.reason") for message in self.buried())
 
     def committed(self) -> int:
-        """The offsets committed for the usage sink's group, summed over the partitions."""
+        """The offsets committed for the sink's group, summed over the partitions."""
         consumer = Consumer(
-            {"bootstrap.servers": self.kafka.bootstrap, "group.id": f"test-{self.topic}.usage"}
+            {"bootstrap.servers": self.kafka.bootstrap, "group.id": f"test-{self.topic}.{self.stream}"}
         )
         try:
             parts = [TopicPartition(self.topic, p) for p in range(self.kafka.partitions(self.topic))]
