@@ -113,7 +113,7 @@ def _check_url(url: str) -> str:
         raise ValueError("this is not a URL; write it like https://host:port/path") from None
     if parts.scheme not in ("http", "https") or not host or re.search(r"\s", url):
         raise ValueError("this is not a URL; write it like https://host:port/path")
-    if "@" in parts.netloc:
+    if "@" in url:  # also behind a slash, which a password may hold unescaped
         raise ValueError("the URL holds a user name or password; put those into their own settings")
     if parts.query or parts.fragment:
         raise ValueError("the URL holds a query (?) or fragment (#); remove it")

@@ -14,7 +14,7 @@ from bridge.config.environment import FILE_VARIABLE, read_environment
 from bridge.config.fields import Rule, RulesBroken
 from bridge.config.model import Settings
 from bridge.config.shape import Path as KeyPath
-from bridge.config.shape import Value, at, path_of, shape_of
+from bridge.config.shape import path_of, shape_of
 from bridge.config.tree import Place, Problem, Tree, places, sound, values
 from bridge.config.yaml_file import read_yaml
 from bridge.core.errors import ConfigError
@@ -52,7 +52,7 @@ def load_with_places(path: Path | None, environ: Mapping[str, str]) -> Loaded:
     known = {**dict(places(file)), **dict(places(environment))}
     settings = _validated((environment, file), known, problems)
     if settings is None or problems:
-        raise ConfigError("\n".join(str(problem) for problem in sorted(problems)))
+        raise ConfigError("\n".join(str(problem) for problem in sorted(set(problems))))
     return Loaded(settings, known)
 
 
@@ -130,7 +130,7 @@ def _faults(details: ErrorDetails, known: Mapping[KeyPath, Place]) -> Iterator[_
         return
     given = _given(path, known)
     yield _Fault(
-        Problem(known.get(given, Place("configuration")), ".".join(path), _what(details, path), path),
+        Problem(known.get(given, Place("configuration")), ".".join(path), _what(details), path),
         (path,),
         (given,),
     )
@@ -142,9 +142,8 @@ def _rule_fault(rule: Rule, section: KeyPath, known: Mapping[KeyPath, Place]) ->
     about = tuple(path_of(root, ".".join((*section, key))) for key in rule.keys)
     given = tuple(path for path in about if path in known)
     blamed = (given or about)[0]
-    section_given = _given(blamed, known)
-    place = known.get(section_given, Place("configuration"))
-    return _Fault(Problem(place, ".".join(blamed), rule.otherwise, blamed), about, given or (section_given,))
+    place = known.get(blamed, Place("configuration"))
+    return _Fault(Problem(place, ".".join(blamed), rule.otherwise, blamed), about, given)
 
 
 def _given(path: KeyPath, known: Mapping[KeyPath, Place]) -> KeyPath:
@@ -152,8 +151,8 @@ def _given(path: KeyPath, known: Mapping[KeyPath, Place]) -> KeyPath:
     return next((path[:end] for end in range(len(path), 0, -1) if path[:end] in known), ())
 
 
-def _what(details: ErrorDetails, path: KeyPath) -> str:
-    """A sentence for one of pydantic's errors; shows the value only where it cannot be part of a secret."""
+def _what(details: ErrorDetails) -> str:
+    """A sentence for one of pydantic's errors; shows numbers and choices, which are no secrets."""
     context = details.get("ctx", {})
     match details["type"]:
         case "value_error":
@@ -172,7 +171,7 @@ def _what(details: ErrorDetails, path: KeyPath) -> str:
             need = _LIMITS[kind].format(**context)
         case _:
             return details["msg"]
-    return f"{_shown(details['input'], path)} is given, but {need} is needed"
+    return f"{str(details['input'])[:40]!r} is given, but {need} is needed"
 
 
 _LIMITS = {
@@ -181,10 +180,3 @@ _LIMITS = {
     "less_than": "less than {lt:g}",
     "less_than_equal": "at most {le:g}",
 }
-
-
-def _shown(value: Any, path: KeyPath) -> str:
-    shape = at(shape_of(Settings), path)
-    if isinstance(shape, Value) and shape.secret:
-        return "something else"
-    return repr(str(value)[:40])

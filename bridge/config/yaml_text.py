@@ -10,7 +10,8 @@ MASK = "********"
 
 # Text that the syntax of YAML leaves alone; whether it reads as text, and not as a number, is tried.
 _PLAIN = re.compile(r"[\w./][\w./@%+,-]*(:[\w./@%+,-]+)*", re.ASCII)
-_USERINFO = re.compile(r"(?<=://)[^/\s]*@")
+# A password may hold a slash or an @ that should have been written as %2F or %40.
+_USERINFO = re.compile(r"(?<=://)\S*@")
 
 
 def scalar(value: Any) -> str:

@@ -10,8 +10,9 @@ import yaml
 
 from bridge.config import Settings, load
 from bridge.config.example import example
-from bridge.config.shape import AnyKeys, Keys, Value, at, key_paths, shape_of
+from bridge.config.shape import Keys, Value, at, key_paths, shape_of
 from bridge.config.shape import Path as KeyPath
+from bridge.streams import SINKS
 
 from .conftest import ConfigFile
 
@@ -62,7 +63,7 @@ def test_every_setting_is_described_with_its_unit_and_what_null_means(path: KeyP
     shape = at(SHAPE, path)
     assert shape is not None
     assert re.fullmatch(r"[a-zA-Z0-9].*\.", shape.about, re.DOTALL), "a description ends in a full stop"
-    assert ("null = " in shape.about) == (not isinstance(shape, AnyKeys) and shape.nullable)
+    assert ("null = " in shape.about) == (isinstance(shape, Value | Keys) and shape.nullable)
     for ending, unit in {
         "_seconds": "seconds",
         "_bytes": "ytes",
@@ -90,7 +91,7 @@ def test_the_schema_is_closed_and_describes_every_setting() -> None:
         for key, field in section["properties"].items():
             definition = schema["$defs"].get(field.get("$ref", "").removeprefix("#/$defs/"), {})
             assert "description" in field or "description" in definition, key
-    assert schema["properties"]["sinks"]["propertyNames"] == {"enum": ["usage"]}
+    assert schema["properties"]["sinks"]["propertyNames"] == {"enum": list(SINKS)}
     assert "from" in schema["$defs"]["AppOf"]["properties"]
     raw = schema["$defs"]["Kafka"]["properties"]["settings"]["additionalProperties"]
     assert raw == {"type": ["string", "number", "boolean"]}

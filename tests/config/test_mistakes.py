@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bridge.config.model import Settings
 from bridge.config.shape import Keys, Path, Value, at, key_paths, shape_of
+from bridge.streams import SINKS
 
 from .conftest import ConfigFile
 
@@ -39,7 +40,6 @@ sinks:
 productiv:
   client_id: a
   client_id_file: b
-  max_connections: 1
 """
     assert file.mistakes(text, {"BRIDGE_LOG__FORMT": "json", "BRIDGE_KAFKA__CREATE_TOPICS": "perhaps"}) == [
         "bridge.yaml:2: http.port: 'x' is given, but a whole number is needed",
@@ -89,6 +89,11 @@ def test_the_same_holds_for_a_misspelled_variable(file: ConfigFile) -> None:
     assert len(file.mistakes(text, environ)) == 2
 
 
+def test_what_is_given_is_judged_although_another_place_for_it_is_broken(file: ConfigFile) -> None:
+    messages = file.mistakes("kafka: {settings: {acks: 1}}", {"BRIDGE_KAFKA__SETTINGS": "{"})
+    assert [message.split(": ")[1] for message in messages] == ["kafka.settings.acks", "kafka.settings"]
+
+
 def test_a_misspelling_of_a_key_that_is_there_as_well_hides_nothing(file: ConfigFile) -> None:
     messages = file.mistakes("sinks:\n  usage:\n    in_flight: 2\n  usag:\n    topic: a\n")
     assert [message.split(": ")[1] for message in messages] == ["sinks.usage.in_flight", "sinks.usag"]
@@ -103,6 +108,14 @@ def test_a_broken_rule_is_told_beside_a_broken_value_of_the_same_section(file: C
     ]
 
 
+def test_what_several_sinks_say_of_one_setting_is_told_once(file: ConfigFile) -> None:
+    text = "productiv: {max_connections: 20}\nsinks:\n" + "".join(
+        f"  {name}: {{in_flight: 20}}\n" for name in SINKS
+    )
+    assert file.load(text).productiv.max_connections == 20
+    assert len(file.mistakes("productiv: {max_connections: 15}")) == 1
+
+
 def test_a_key_that_is_needed(file: ConfigFile) -> None:
     assert file.mistakes("sinks:\n  usage:\n    app:\n      name: x\n") == [
         "bridge.yaml:3: sinks.usage.app.from: this key is needed here; add it"
@@ -110,15 +123,15 @@ def test_a_key_that_is_needed(file: ConfigFile) -> None:
 
 
 def test_a_key_in_the_wrong_section_is_told_where_it_belongs(file: ConfigFile) -> None:
+    guards = [f"sinks.{name}.flood_guard" for name in SINKS][:2]
     assert file.mistakes(
-        "sinks: {usage: {max_records: 1}}\nclient_id: x\nhttp: {initial_seconds: 1}\nkafka: {format: json}"
+        "sinks: {usage: {max_records: 1}}\nclient_id: x\nkafka: {username: x}\nhttp: {flood_guard: {}}"
     ) == [
         "bridge.yaml:1: sinks.usage.max_records: unknown key here; did you mean "
         "sinks.usage.batch.max_records?",
         "bridge.yaml:2: client_id: unknown key here; did you mean productiv.client_id?",
-        "bridge.yaml:3: http.initial_seconds: unknown key here; did you mean "
-        "sinks.usage.backoff.initial_seconds?",
-        "bridge.yaml:4: kafka.format: unknown key here; did you mean sinks.usage.format or log.format?",
+        "bridge.yaml:3: kafka.username: unknown key here; did you mean schema_registry.username?",
+        f"bridge.yaml:4: http.flood_guard: unknown key here; did you mean {' or '.join(guards)}?",
     ]
 
 
