@@ -8,12 +8,14 @@ from confluent_kafka import Consumer, TopicPartition
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from bridge.demo.samples import ACTS
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """One stream's books, each column from its own witness.
 
-    `produced`: acknowledged to the producer. `delivered`: distinct records the sandbox API accepted.
+    `produced`: acknowledged to the producer. `delivered`: what the sandbox API accepted, once each.
     `dead_lettered`: records on the dead-letter topic. `superseded`, `outstanding`: the bridge's own word.
     `sent_twice`: records that the API saw again, which changes nothing for a stream that may be resent.
     """
@@ -33,9 +35,9 @@ class Sheet:
 
 
 def accepted(state: Mapping[str, Any], stream: str) -> tuple[int, int]:
-    """Distinct records that the sandbox has of a stream, over all apps, and how many came again."""
-    counts = [app[stream] for app in state["apps"].values() if stream in app]
-    return sum(each["distinct"] for each in counts), sum(each["duplicates"] for each in counts)
+    """Records that the sandbox took of a stream, over all apps, and how many of those came again."""
+    act, figures = ACTS[stream], [app[stream] for app in state["apps"].values() if stream in app]
+    return sum(map(act.delivered, figures)), sum(map(act.again, figures))
 
 
 def records_on(bootstrap: str, topic: str) -> int:
