@@ -53,16 +53,9 @@ def records_on(bootstrap: str, topic: str) -> int:
 
 def table(sheets: Mapping[str, Sheet]) -> Table:
     """The balance sheet for a terminal."""
-    shown = Table(title="Balance sheet", title_justify="left", box=SIMPLE_HEAD)
+    shown = Table(title="Balance sheet", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     shown.add_column("stream")
-    for column in (
-        "produced",
-        "delivered",
-        "dead\nletters",
-        "super-\nseded",
-        "outstand-\ning",
-        "sent\ntwice",
-    ):
+    for column in ("produced", "delivered", "dead", "superseded", "outstanding", "resent"):
         shown.add_column(column, justify="right")
     shown.add_column("balanced")
     for stream, sheet in sheets.items():
