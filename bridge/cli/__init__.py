@@ -12,6 +12,7 @@ from bridge.cli.demo import demo
 from bridge.cli.run import run
 from bridge.cli.sandbox import sandbox
 from bridge.cli.send import send
+from bridge.cli.upload import upload
 from bridge.core.errors import BridgeError
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app.command()(run)
 app.command()(demo)
 app.command()(sandbox)
 app.command()(send)
+app.command()(upload)
 app.add_typer(
     apps_app, name="apps", help="Register applications at Productiv and show what is known of them."
 )
