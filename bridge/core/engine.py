@@ -43,6 +43,8 @@ class Engine:
         self._decoding = FloodGuard(limits.flood)
         self._sending = FloodGuard(limits.flood)
         self._burying_bytes = 0
+        self.shown = (Books(), 0)
+        """Books and records outstanding as of the last event: a copy that balances, for other threads."""
 
     @property
     def tripped(self) -> str | None:
@@ -76,12 +78,10 @@ class Engine:
         """Takes in records of partitions that are ours. Returns what must be dead-lettered of them."""
         self.books.received += len(decoded.docs) + len(decoded.refused)
         self._sender.add(self._batcher.add(decoded, now))
-        if not decoded.refused:
-            self._decoding.note(len(decoded.docs), 0)
-            return None
         hold = Hold()
         self.offsets.add(hold, [refused.origin for refused in decoded.refused])
         self._decoding.note(len(decoded.docs), len(decoded.refused))
+        self._show()
         return self._burying(Bury(hold, decoded.refused))
 
     def take(self, now: float) -> Batch | None:
@@ -89,6 +89,7 @@ class Engine:
         if self.tripped:
             return None
         self._sender.add(self._batcher.close_aged(now))
+        self._show()
         return self._sender.take(now)
 
     def returned(self, batch: Batch, outcome: Outcome, now: float) -> Bury | None:
@@ -103,16 +104,19 @@ class Engine:
             self.books.batches += 1
         if verdict is not None:
             self.books.delivered += self.offsets.settle(verdict.hold)
+        self._show()
         return None
 
     def buried(self, bury: Bury) -> None:
         """Settles records that the dead-letter topic has acknowledged."""
         self._burying_bytes -= bury.bytes
         self.books.dead_lettered += self.offsets.settle(bury.hold)
+        self._show()
 
     def close_open(self) -> None:
         """Closes the open batches, however young, so that what is here can go out before partitions go."""
         self._sender.add(self._batcher.close_all())
+        self._show()
 
     def give_up(self, partitions: Iterable[int]) -> int:
         """Hands partitions over; returns how many of their records the next owner must read again."""
@@ -120,6 +124,7 @@ class Engine:
         handed_over = self.offsets.revoke(partitions)
         self.books.handed_over += handed_over
         self._sender.drop_unowned()
+        self._show()
         return handed_over
 
     def wake_at(self) -> float | None:
@@ -128,6 +133,9 @@ class Engine:
             return None
         times = [t for t in (self._batcher.next_close(), self._sender.next_try()) if t is not None]
         return min(times, default=None)
+
+    def _show(self) -> None:
+        self.shown = (replace(self.books), self.offsets.outstanding)
 
     def _burying(self, bury: Bury) -> Bury | None:
         """Lets these records go to the dead letters, unless they are what tripped the flood guard."""
