@@ -7,9 +7,9 @@ from typing import Generic, TypeVar
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from bridge.kafka.embedded import PARTITIONS as MOCK_PARTITIONS
 from tests.kafka_broker.broker import Broker
 
-MOCK_PARTITIONS = 4  # librdkafka's mock cluster knows no other number
 
 AnyBroker = TypeVar("AnyBroker", bound=Broker, covariant=True)
 
