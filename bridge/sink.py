@@ -26,7 +26,7 @@ POLL_SECONDS = 0.05
 # A full sink first waits so long for room: pausing throws away what the client has fetched already. Then it
 # pauses and polls for nothing, which keeps its membership of the group and lets partitions come and go.
 FULL_SECONDS = 2.0
-PAUSED_POLL_SECONDS = 0.25
+PAUSED_POLL_SECONDS = 1.0  # also how often records that wait for the schema registry are tried again
 
 
 class DeadLetterWriter(Protocol):
@@ -186,8 +186,15 @@ class Sink:
         if self._timer is not None:
             self._timer.cancel()
         wake_at = self.engine.wake_at()
-        later = None if wake_at is None else asyncio.get_running_loop().call_later(wake_at - now, self._send)
+        later = None if wake_at is None else asyncio.get_running_loop().call_later(wake_at - now, self._wake)
         self._timer = later
+
+    def _wake(self) -> None:
+        self._work(self._send_again())
+
+    async def _send_again(self) -> None:
+        """As a task and not in the timer, so that a defect ends `run` instead of being logged."""
+        self._send()
 
     async def _deliver(self, batch: Batch) -> None:
         outcome = await self._api.publish(batch.operation, batch.app, batch.docs, batch.id)
