@@ -11,6 +11,7 @@ from bridge.cli.demo import demo
 from bridge.cli.run import run
 from bridge.cli.sandbox import sandbox
 from bridge.cli.send import send
+from bridge.cli.users import app as users_app
 from bridge.core.errors import BridgeError
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app.command()(demo)
 app.command()(sandbox)
 app.command()(send)
 app.add_typer(config_app, name="config", help="Show the configuration and its schema.")
+app.add_typer(users_app, name="users", help="Compare the users on the topic with those at Productiv.")
 
 
 def _version(wanted: bool) -> None:

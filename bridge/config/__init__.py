@@ -4,6 +4,7 @@ from bridge.config.kafka import Kafka, SchemaRegistry
 from bridge.config.layers import load
 from bridge.config.model import Apps, Http, Log, Settings
 from bridge.config.productiv import Productiv, Timeouts
+from bridge.config.reconcile import Reconcile
 from bridge.config.sinks import AppOf, Backoff, Batch, FloodGuard, Sink
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Kafka",
     "Log",
     "Productiv",
+    "Reconcile",
     "SchemaRegistry",
     "Settings",
     "Sink",
