@@ -59,7 +59,9 @@ class WholeTopic:
             raise
 
     def cleanup_policy(self) -> str | None:
-        """The topic's `cleanup.policy`; None if the cluster knows no such question.
+        """The topic's `cleanup.policy`; None if the cluster has nobody to ask, as the embedded one.
+
+        Even then `removed` tells whether anything was cleaned away by age or size so far.
 
         Raises:
             BridgeError: the cluster does not tell.
@@ -67,12 +69,13 @@ class WholeTopic:
         admin = AdminClient({**self._settings}, logger=librdkafka_logger())
         resource = ConfigResource(ResourceType.TOPIC, self._topic)
         try:
+            cluster = admin.list_topics(self._topic, timeout=ANSWER_SECONDS)
+            if cluster.controller_id not in cluster.brokers:
+                return None  # who would answer; asking all the same would be waiting in vain
             found = admin.describe_configs([resource], request_timeout=ANSWER_SECONDS)[resource].result()
         except KafkaException as error:
-            if error.args[0].code() == KafkaError._UNSUPPORTED_FEATURE:
-                return None
             raise BridgeError(
-                f"cannot see whether topic {self._topic} is compacted: {error.args[0].str()}; the bridge "
+                f"cannot see whether topic {self._topic} is compacted: {error.args[0].str()}; reconciling "
                 "needs the permission DescribeConfigs on it"
             ) from None
         policy: str = found["cleanup.policy"].value

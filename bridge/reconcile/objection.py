@@ -29,7 +29,7 @@ class Objection:
 class TopicFacts:
     """What tells whether a topic has all of an app's records.
 
-    `policy` is its cleanup.policy (None: the cluster knows no such question), `removed` how many offsets are
+    `policy` is its cleanup.policy (None: the cluster does not tell), `removed` how many offsets are
     gone from its beginning, `refused` how many records nobody can read, `present` how many records it has.
     """
 

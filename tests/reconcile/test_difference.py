@@ -52,4 +52,6 @@ def test_it_is_empty_exactly_if_both_say_the_same(wanted: dict[str, Doc], held: 
 
 def test_a_leaver_keeps_the_spelling_of_the_api() -> None:
     held = by_identity([{"email": "Ada@Example.com"}], "email")
-    assert difference({}, held, "email") == Difference(leavers={"ada@example.com": {"email": "Ada@Example.com"}})
+    assert difference({}, held, "email") == Difference(
+        leavers={"ada@example.com": {"email": "Ada@Example.com"}}
+    )

@@ -14,7 +14,9 @@ def leavers(count: int) -> Difference:
     return Difference(leavers={f"u{n}": {"email": f"u{n}"} for n in range(count)})
 
 
-def reason(facts: TopicFacts, count: int, held: int, share: float = 0.1, number: int | None = None) -> str | None:
+def reason(
+    facts: TopicFacts, count: int, held: int, share: float = 0.1, number: int | None = None
+) -> str | None:
     against = objection(facts, leavers(count), held, Allowance(share, number))
     return against and against.reason
 
@@ -31,7 +33,9 @@ def reason(facts: TopicFacts, count: int, held: int, share: float = 0.1, number:
         (replace(GOOD, present=0), Reason.EMPTY),
     ],
 )
-def test_a_topic_that_may_lack_records_is_not_taken_for_the_truth(facts: TopicFacts, expected: str | None) -> None:
+def test_a_topic_that_may_lack_records_is_not_taken_for_the_truth(
+    facts: TopicFacts, expected: str | None
+) -> None:
     assert reason(facts, 1, 100) == expected
     # A number told by hand is about how many, not about whether the topic is whole.
     assert reason(facts, 1, 100, number=1) == expected
@@ -67,7 +71,8 @@ def test_the_sentence_says_what_to_do() -> None:
     against = objection(GOOD, leavers(60), 100, Allowance(0.1))
     assert against is not None
     assert against.sentence == (
-        "60 of 100 would be deleted, which is more than 0.1 of them; if that is right, say so with --delete 60"
+        "60 of 100 would be deleted, which is more than 0.1 of them; "
+        "if that is right, say so with --delete 60"
     )
 
 
