@@ -49,13 +49,15 @@ class WholeTopic:
         # The end of a partition is told as an event: what stands there may be a mark and not a record.
         fixed = {**FIXED, "enable.partition.eof": True, "group.id": group}
         self._kafka = Consumer({**settings, **fixed}, logger=librdkafka_logger())
+        # Asks on connections of its own: behind a fetch that waits for records, an answer takes half a second.
+        self._asking = Consumer({**settings, **fixed}, logger=librdkafka_logger())
         try:
             self._next = dict.fromkeys(self._partitions(), 0)  # the offset up to which each was read
             self.removed = sum(low for low, _ in self._bounds().values())
             """Offsets that the broker has removed from the beginnings of the partitions."""
             self._kafka.assign([TopicPartition(topic, part, OFFSET_BEGINNING) for part in self._next])
         except BaseException:
-            self._kafka.close()
+            self.close()
             raise
 
     def cleanup_policy(self) -> str | None:
@@ -109,10 +111,11 @@ class WholeTopic:
     def close(self) -> None:
         """Closes the connections."""
         self._kafka.close()
+        self._asking.close()
 
     def _partitions(self) -> list[int]:
         try:
-            found = self._kafka.list_topics(self._topic, ANSWER_SECONDS).topics[self._topic]
+            found = self._asking.list_topics(self._topic, ANSWER_SECONDS).topics[self._topic]
         except KafkaException as error:
             raise BridgeError(f"Kafka does not answer: {error.args[0].str()}") from None
         if found.error is not None:
@@ -123,7 +126,7 @@ class WholeTopic:
         """First and end offset of each partition; the end is where an open transaction begins, if any."""
         try:
             return {
-                part: self._kafka.get_watermark_offsets(TopicPartition(self._topic, part), ANSWER_SECONDS)
+                part: self._asking.get_watermark_offsets(TopicPartition(self._topic, part), ANSWER_SECONDS)
                 for part in self._next
             }
         except KafkaException as error:
