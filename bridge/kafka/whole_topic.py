@@ -20,6 +20,12 @@ POLL_SECONDS = 0.05
 ANSWER_SECONDS = 10.0
 """How long the cluster may take for one answer."""
 
+_LEADER_MOVES = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+}
+
 
 class WholeTopic:
     """All records of a topic that are committed, each partition in order.
@@ -49,7 +55,7 @@ class WholeTopic:
         # The end of a partition is told as an event: what stands there may be a mark and not a record.
         fixed = {**FIXED, "enable.partition.eof": True, "group.id": group}
         self._kafka = Consumer({**settings, **fixed}, logger=librdkafka_logger())
-        # Asks on connections of its own: behind a fetch that waits for records, an answer takes half a second.
+        # Asks on connections of its own: behind a fetch that waits for records an answer takes long.
         self._asking = Consumer({**settings, **fixed}, logger=librdkafka_logger())
         try:
             self._next = dict.fromkeys(self._partitions(), 0)  # the offset up to which each was read
@@ -83,13 +89,20 @@ class WholeTopic:
         policy: str = found["cleanup.policy"].value
         return policy
 
-    def unread(self) -> Iterator[list[Message]]:
-        """What was not read yet, in chunks, up to the end of the topic at the moment of the call.
+    def ends(self) -> dict[int, int]:
+        """The end offset of each partition now.
+
+        Raises:
+            BridgeError: the cluster does not answer.
+        """
+        return {partition: high for partition, (_, high) in self._bounds().items()}
+
+    def unread(self, ends: Mapping[int, int]) -> Iterator[list[Message]]:
+        """What was not read yet, in chunks, up to these offsets and perhaps a little more.
 
         Raises:
             BridgeError: the end cannot be reached, or `stop` was called.
         """
-        ends = {partition: high for partition, (_, high) in self._bounds().items()}
         waited_since = self._clock()
         while any(self._next[partition] < end for partition, end in ends.items()):
             if self._stopping:
@@ -124,15 +137,20 @@ class WholeTopic:
 
     def _bounds(self) -> dict[int, tuple[int, int]]:
         """First and end offset of each partition; the end is where an open transaction begins, if any."""
-        try:
-            return {
-                part: self._asking.get_watermark_offsets(TopicPartition(self._topic, part), ANSWER_SECONDS)
-                for part in self._next
-            }
-        except KafkaException as error:
-            raise BridgeError(
-                f"cannot see where topic {self._topic} ends: {error.args[0].str()}; try again later"
-            ) from None
+        return {part: self._bounds_of(TopicPartition(self._topic, part)) for part in self._next}
+
+    def _bounds_of(self, partition: TopicPartition) -> tuple[int, int]:
+        asked_since = self._clock()
+        while True:
+            try:
+                return self._asking.get_watermark_offsets(partition, ANSWER_SECONDS)
+            except KafkaException as error:
+                if self._clock() - asked_since > ANSWER_SECONDS or error.args[0].code() not in _LEADER_MOVES:
+                    raise BridgeError(
+                        f"cannot see where topic {self._topic} ends: {error.args[0].str()}; try again later"
+                    ) from None
+            self._partitions()  # which makes the client look for the leaders
+            self._asking.poll(POLL_SECONDS)  # nothing is assigned to it, so this only waits
 
     def _poll(self) -> list[Message]:
         """The next records; notes how far each partition is read, also where its end holds no record."""

@@ -3,9 +3,9 @@
 Sink and plan write to the same records at the API. By two rules the last write is the topic's last word:
 
 - Before each try, records of which the topic says something newer are left out: the sink carries that.
-- After the API took a batch, the topic is read once more. Whatever it says newer about a record of that batch
-  the sink may have delivered before our write, so it goes out again from here; and so on until nothing newer
-  is said. What comes later still, the sink delivers after our write.
+- After the API took a batch, the topic is read once more, up to its end at that moment. Whatever it says
+  newer about a record of that batch the sink may have delivered before our write, so it goes out again from
+  here; and so on until nothing newer is said. What stands behind that end, the sink delivers after our write.
 """
 
 from collections import deque
@@ -87,13 +87,13 @@ class Plan:
         """Puts a batch back that the API may not have taken."""
         self._queue.appendleft(batch)
 
-    def accepted(self, batch: list[Item], words: Mapping[str, Word]) -> None:
-        """Notes what the API took. `words` must be from a reading of the topic after that."""
+    def accepted(self, batch: list[Item], words: Mapping[str, Word], ends: Mapping[int, int]) -> None:
+        """Notes what the API took; `ends` are the topic's ends after that, and `words` reach up to there."""
         if isinstance(batch[0].doc, Deletion):
             self.tally.deleted += len(batch)
         else:
             self.tally.posted += len(batch)
-        self._unchanged(batch, words)
+        self._unchanged([item for item in batch if not _behind(words.get(item.identity), ends)], words)
 
     def rejected(self, batch: list[Item], outcome: Rejected) -> None:
         """Drops the records that the API names, or the only one; else halves the batch to find them."""
@@ -139,6 +139,11 @@ def batch_key(run: str, operation: Operation, batch: Iterable[Item]) -> str:
     for item in batch:
         digest.update(f" {item.identity} {_place(item.word)}".encode())
     return digest.hexdigest()
+
+
+def _behind(word: Word | None, ends: Mapping[int, int]) -> bool:
+    """Whether a word was said after these ends were asked for."""
+    return word is not None and word.offset >= ends.get(word.partition, 0)
 
 
 def _place(word: Word | None) -> tuple[int, int] | None:

@@ -101,9 +101,9 @@ class Reconciler:
         taken: list[Item] = []
         failures = 0
         while True:
-            await self._topic.catch_up()
+            ends = await self._topic.catch_up()
             if taken:
-                plan.accepted(taken, words)
+                plan.accepted(taken, words, ends)
             if refused := self._topic.facts(app).refused:
                 # One of them may be about whom we are about to delete.
                 plan.leave_rest()

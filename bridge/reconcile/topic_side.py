@@ -37,13 +37,15 @@ class TopicSide:
     ) -> None:
         self._end()
 
-    async def catch_up(self) -> None:
+    async def catch_up(self) -> dict[int, int]:
         """Reads up to the end of the topic at this moment, from its beginning the first time.
+
+        Returns the end offsets that were this moment's; a little more may have been read.
 
         Raises:
             BridgeError: the end cannot be reached, or a schema cannot be had.
         """
-        await self._call(self._read)
+        return await self._call(self._read)
 
     def words(self, app: str) -> Words:
         """The last words about an app's records, as of the last `catch_up`."""
@@ -67,10 +69,12 @@ class TopicSide:
         self._topic = self._connect()
         self._policy = self._topic.cleanup_policy()
 
-    def _read(self) -> None:
+    def _read(self) -> dict[int, int]:
         assert self._topic is not None  # noqa: S101  (it is open)
-        for messages in self._topic.unread():
+        ends = self._topic.ends()
+        for messages in self._topic.unread(ends):
             self._words.add(messages)
+        return ends
 
     def _end(self) -> None:
         if self._topic is not None:

@@ -37,7 +37,7 @@ def produce(kafka: Cluster[Broker], topic: str, count: int, **settings: Any) -> 
 
 
 def read(reader: WholeTopic) -> int:
-    return sum(len(chunk) for chunk in reader.unread())
+    return sum(len(chunk) for chunk in reader.unread(reader.ends()))
 
 
 def test_all_of_it_is_read_and_then_only_what_is_new(any_kafka: Cluster[Broker]) -> None:

@@ -96,9 +96,12 @@ def test_the_topic_has_the_last_word(
     taken: list[Item] = []
     while True:
         meanwhile()
+        ends = {0: len(world.topic)}
+        if data.draw(st.booleans()):
+            meanwhile()  # a little more may be read than up to the end that was asked for
         words = world.words()
         if taken:
-            plan.accepted(taken, words)
+            plan.accepted(taken, words, ends)
         batch, taken = plan.take(words), []
         if not batch:
             break
@@ -133,13 +136,20 @@ def test_who_was_deleted_while_coming_back_is_sent_again() -> None:
     batch = plan.take({})
     assert plan.operation(batch) == Operation.DELETE_USERS
     back = {"ada": Word(doc_of("ada", "back"), 0, 7, 0)}
-    plan.accepted(batch, back)
+    plan.accepted(batch, back, {0: 8})
     batch = plan.take(back)
     assert plan.operation(batch) == Operation.PUBLISH_USERS
     assert [item.doc for item in batch] == [doc_of("ada", "back")]
-    plan.accepted(batch, back)
+    plan.accepted(batch, back, {0: 8})
     assert plan.take(back) == []
     assert (plan.tally.deleted, plan.tally.posted, plan.tally.repeated) == (1, 1, 1)
+
+
+def test_what_is_said_after_the_answer_is_left_to_the_sink() -> None:
+    plan = Plan(STREAM, leaving("ada"), {})
+    batch = plan.take({})
+    plan.accepted(batch, back := {"ada": Word(doc_of("ada", "back"), 0, 7, 0)}, {0: 7})
+    assert plan.take(back) == []
 
 
 def test_what_was_never_sent_can_be_given_up_and_the_rest_not() -> None:
@@ -158,7 +168,7 @@ def drained(plan: Plan, bad: set[str], **said: Any) -> int:
         requests += 1
         named = [index for index, item in enumerate(batch) if item.identity in bad]
         if not named:
-            plan.accepted(batch, {})
+            plan.accepted(batch, {}, {})
             continue
         items = tuple(ItemError(index, "bad") for index in named) if said.get("per_item") else ()
         plan.rejected(batch, Rejected(400, "no good", items, whole=said.get("whole", False)))
