@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # two are public, and not marked so
     AdminClient,
-    ConfigResource,  # type: ignore[attr-defined]  # documented as public, and not marked so
-    ResourceType,  # type: ignore[attr-defined]  # as above
+    ConfigResource,
+    ResourceType,
 )
 
 from bridge.core.errors import BridgeError

@@ -57,7 +57,7 @@ def command(bridge: BridgeProcess, *arguments: str, app: str = "crm") -> Done:
 
 
 def counts(done: Done) -> tuple[int, int, int]:
-    return tuple(done.document[kind] for kind in ("adds", "changes", "leavers"))  # type: ignore[return-value]
+    return tuple(done.document[kind] for kind in ("adds", "changes", "leavers"))
 
 
 def test_the_difference_is_shown_and_then_made_up_for(compacted_stage: Stage) -> None:

@@ -18,7 +18,7 @@ def reason(
     facts: TopicFacts, count: int, held: int, share: float = 0.1, number: int | None = None
 ) -> str | None:
     against = objection(facts, leavers(count), held, Allowance(share, number))
-    return against and against.reason
+    return against.reason if against is not None else None
 
 
 @pytest.mark.parametrize(
