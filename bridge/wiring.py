@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from random import random
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,10 @@ from bridge.productiv.auth import Credentials
 from bridge.productiv.client import Client, OnRequest
 from bridge.productiv.questions import Questions
 from bridge.productiv.settings import ClientSettings
+from bridge.reconcile.connect import app_id, connected
+from bridge.reconcile.job import ReconcileJob
+from bridge.reconcile.objection import Allowance
+from bridge.reconcile.reconciler import Reconciler
 from bridge.sink import Sink, SinkTimes
 from bridge.streams import SINKS
 from bridge.telemetry.health import Pulse, health_app, served
@@ -84,7 +89,8 @@ async def run(
         with _operations_port(settings, metrics, pulse, lambda: _not_ready(client, sinks)) as url:
             started(Running(sinks, url))
             log.info("started", streams=list(sinks), operations_port=url)
-            await _run_until(stop, sinks, client, pulse, settings.shutdown_deadline_seconds)
+            jobs = _reconcile_jobs(settings, topics, sinks, client, metrics)
+            await _run_until(stop, sinks, jobs, client, pulse, settings.shutdown_deadline_seconds)
     log.info("stopped")
 
 
@@ -124,6 +130,55 @@ def wire(settings: config.Settings, topic: Topic) -> serde.Wire:
         SchemaError: the topic's schema cannot be used.
     """
     return serde.wire(SINKS[topic.stream], topic, _registry(settings))
+
+
+@asynccontextmanager
+async def reconciler(settings: config.Settings, stream: str, app: str) -> AsyncIterator[Reconciler]:
+    """A reconciler of one app (id) with clients of its own, for a command.
+
+    Raises:
+        BridgeError: something is wrong with the configuration, the topic or a schema, or Kafka is away.
+    """
+    settings.productiv.require_credentials()
+    topic = sink_topics(settings, [stream])[stream]
+    settings = await with_app_ids(settings)
+    decoder = _decoder(settings, topic)
+    async with (
+        _client(settings, Metrics(time.time).request) as client,
+        connected(settings, SINKS[stream], topic, decoder, client, [app]) as made,
+    ):
+        yield made
+
+
+def _reconcile_jobs(
+    settings: config.Settings,
+    topics: dict[str, Topic],
+    sinks: dict[str, Sink],
+    client: Client,
+    metrics: Metrics,
+) -> list[ReconcileJob]:
+    chosen = settings.reconcile
+    if not chosen.enabled:
+        return []
+    names = chosen.chosen()
+    apps = None if names is None else [app_id(settings, name) for name in names]
+    return [
+        ReconcileJob(
+            name,
+            partial(
+                connected, settings, sink.stream, topics[name], _decoder(settings, topics[name]), client, apps
+            ),
+            # One partition is always somebody's and never two members', so it makes the choice for us.
+            partial(sink.engine.offsets.owns, 0),
+            apps,
+            Allowance(chosen.max_deletions_share),
+            chosen.interval_hours * 3600,
+            metrics,
+            wall=time.time,
+        )
+        for name, sink in sinks.items()
+        if sink.stream.deletions is not None
+    ]
 
 
 def _registry(settings: config.Settings) -> "SchemaRegistryClient | None":
@@ -232,14 +287,7 @@ def _sink(settings: config.Settings, topic: Topic, client: Client, metrics: Metr
         stream=stream,
         engine=engine,
         consumer=Consumer(kafka, topic.topic, f"{settings.kafka.group_prefix}.{stream.name}"),
-        decoder=serde.decoder(
-            stream,
-            topic,
-            names=settings.apps.names,
-            unknown=settings.apps.unknown,
-            registry=_registry(settings),
-            max_record_bytes=chosen.max_record_bytes,
-        ),
+        decoder=_decoder(settings, topic),
         api=client,
         dead_letters=DeadLetters(kafka, topic.dead_letters.topic),
         times=SinkTimes(chosen.commit_interval_seconds, chosen.revoke_deadline_seconds),
@@ -247,6 +295,17 @@ def _sink(settings: config.Settings, topic: Topic, client: Client, metrics: Metr
     )
     metrics.watch(stream.name, sink)
     return sink
+
+
+def _decoder(settings: config.Settings, topic: Topic) -> serde.TopicDecoder:
+    return serde.decoder(
+        SINKS[topic.stream],
+        topic,
+        names=settings.apps.names,
+        unknown=settings.apps.unknown,
+        registry=_registry(settings),
+        max_record_bytes=settings.sinks[topic.stream].max_record_bytes,
+    )
 
 
 def _limits(sink: config.Sink) -> EngineLimits:
@@ -281,15 +340,23 @@ def _not_ready(client: Client, sinks: dict[str, Sink]) -> list[str]:
 
 
 async def _run_until(
-    stop: asyncio.Event, sinks: dict[str, Sink], client: Client, pulse: Pulse, deadline: float
+    stop: asyncio.Event,
+    sinks: dict[str, Sink],
+    jobs: list[ReconcileJob],
+    client: Client,
+    pulse: Pulse,
+    deadline: float,
 ) -> None:
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(sink.run()) for sink in sinks.values()]
         beating = tasks.create_task(_beat(client, sinks, pulse))
+        reconciling = [tasks.create_task(job.run()) for job in jobs]
         await stop.wait()
         log.info("stopping", outstanding={name: s.engine.offsets.outstanding for name, s in sinks.items()})
         for sink in sinks.values():
             sink.stop()
+        for task in reconciling:
+            task.cancel()  # at any moment: the next run finds what this one left
         async with asyncio.timeout(deadline):
             await asyncio.wait(running)
         beating.cancel()

@@ -14,6 +14,7 @@ from bridge.cli.run import run
 from bridge.cli.sandbox import sandbox
 from bridge.cli.send import send
 from bridge.cli.upload import upload
+from bridge.cli.users import app as users_app
 from bridge.core.errors import BridgeError
 
 app = typer.Typer(
@@ -33,6 +34,7 @@ app.add_typer(
     apps_app, name="apps", help="Register applications at Productiv and show what is known of them."
 )
 app.add_typer(config_app, name="config", help="Show the configuration and its schema.")
+app.add_typer(users_app, name="users", help="Compare the users on the topic with those at Productiv.")
 
 
 def _version(wanted: bool) -> None:

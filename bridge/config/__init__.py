@@ -5,6 +5,7 @@ from bridge.config.kafka import Kafka, SchemaRegistry
 from bridge.config.layers import load
 from bridge.config.model import Apps, Http, Log, Settings
 from bridge.config.productiv import Productiv, Timeouts
+from bridge.config.reconcile import Reconcile
 from bridge.config.sinks import AppOf, Backoff, Batch, FloodGuard, Sink
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Kafka",
     "Log",
     "Productiv",
+    "Reconcile",
     "SchemaRegistry",
     "Settings",
     "Sink",

@@ -10,6 +10,7 @@ from bridge.config.applications import Applications
 from bridge.config.fields import AnyCase, KeysAmong, Rule, Section, Text, TopicName, refuse_broken
 from bridge.config.kafka import Kafka, SchemaRegistry
 from bridge.config.productiv import Productiv
+from bridge.config.reconcile import Reconcile
 from bridge.config.sinks import Sink
 from bridge.streams import SINKS
 
@@ -86,6 +87,11 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="The streams from Kafka to the API, by name. One that is not mentioned runs with its "
         "defaults; enabled: false turns it off.",
+    )
+    reconcile: Reconcile = Field(
+        default_factory=Reconcile,
+        description="The scheduled job that makes the API hold what the compacted topics say: it deletes "
+        "leavers, and adds and changes what is missing.",
     )
     http: Http = Field(
         default_factory=Http, description="The port for machines: /metrics, /healthz and /readyz."

@@ -25,11 +25,13 @@ class Deletions:
     """What a null value means in a stream whose topic is compacted: its record is gone.
 
     `operation` is the API call that deletes; `record` a TypedDict of what it sends, one field, which is found
-    in the Kafka key behind the app: `{app}/{field}`.
+    in the Kafka key behind the app: `{app}/{field}`; `listing` asks the API for the records it holds of an
+    app.
     """
 
     operation: Operation
     record: type
+    listing: Operation
 
 
 @dataclass(frozen=True, slots=True)

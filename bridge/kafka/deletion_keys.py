@@ -1,5 +1,7 @@
 """The keys of streams with deletions: `{app}/{identity}`, so that one record's history shares a partition."""
 
+from collections.abc import Mapping
+
 from bridge.core.record import Deletion
 from bridge.core.stream import Deletions
 from bridge.kafka.apps import Apps
@@ -35,3 +37,12 @@ class DeletionKeys:
 def deletion_key(app: str, identity: str) -> bytes:
     """The key for a record and for its deletion; lower case, as the API compares identities without case."""
     return f"{app}/{identity.lower()}".encode()
+
+
+def named_app(key: bytes | None, names: Mapping[str, str]) -> str | None:
+    """The app id that a key of this form names, whether or not the app is known; None for any other key."""
+    try:
+        app, _, _ = (key or b"").decode().rpartition("/")
+    except UnicodeDecodeError:
+        return None
+    return names.get(app, app) or None

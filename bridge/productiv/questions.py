@@ -53,6 +53,14 @@ class Questions:
         """
         return await self._ask(f"cannot list the users of app {app!r}", Operation.GET_USERS, app)
 
+    async def held(self, listing: Operation, app: str) -> list[Doc]:
+        """The records that the API holds for an app, by the operation that lists them.
+
+        Raises:
+            ApiError: there is no complete answer.
+        """
+        return await self._ask(f"cannot list what the API holds of app {app!r}", listing, app)
+
     async def summaries(self) -> list[Doc]:
         """The company's apps: `app_id`, and `name`, `status`, `vendor`, `category` if known.
 

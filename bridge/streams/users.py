@@ -37,5 +37,5 @@ USERS = SinkStream(
     identity=("email",),
     resend_safe=True,
     ordered=True,
-    deletions=Deletions(Operation.DELETE_USERS, FormerUser),
+    deletions=Deletions(Operation.DELETE_USERS, FormerUser, Operation.GET_USERS),
 )

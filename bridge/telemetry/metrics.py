@@ -4,7 +4,7 @@ The books are not counted a second time: a collector reads them from the streams
 Prometheus shows is what the engine acts on. Labels come from bounded sets only.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -72,6 +72,24 @@ class Metrics:
             buckets=DELAY_SECONDS,
             registry=self.registry,
         )
+        self._reconciled = Counter(
+            "bridge_reconciled_apps",
+            "Apps that the scheduled job reconciled, by result: equal, applied, failed, or refused_ and why.",
+            ("stream", "result"),
+            registry=self.registry,
+        )
+        self._reconciled_records = Counter(
+            "bridge_reconciled_records",
+            "Records that the scheduled job posted, deleted, or had rejected by the API.",
+            ("stream", "kind"),
+            registry=self.registry,
+        )
+        self._difference = Counter(
+            "bridge_reconcile_differences",
+            "Adds, changes and leavers that the scheduled job found, whether or not it made up for them.",
+            ("stream", "kind"),
+            registry=self.registry,
+        )
 
     def watch(self, stream: str, view: StreamView) -> None:
         """Shows a stream's books from now on."""
@@ -94,6 +112,20 @@ class Metrics:
         """Counts records written to the dead-letter topic."""
         for one in refused:
             self._dead_letters.labels(stream, one.reason).inc()
+
+    def difference(self, stream: str, counts: Mapping[str, int]) -> None:
+        """Counts what the scheduled job found to differ."""
+        for kind, count in counts.items():
+            self._difference.labels(stream, kind).inc(count)
+
+    def reconciled(self, stream: str, result: str) -> None:
+        """Counts one app that the scheduled job went through."""
+        self._reconciled.labels(stream, result).inc()
+
+    def reconciled_records(self, stream: str, **counts: int) -> None:
+        """Counts what the scheduled job changed at the API."""
+        for kind, count in counts.items():
+            self._reconciled_records.labels(stream, kind).inc(count)
 
 
 class _Streams(Collector):

@@ -12,7 +12,9 @@ from bridge.core.record import Decoded, Deletion
 from bridge.core.stream import Deletions, Operation, SinkStream
 from tests.core.records import STREAM, At, Thing, decoded, run_of
 
-ORDERED = replace(STREAM, ordered=True, deletions=Deletions(operation=Operation.DELETE_USERS, record=Thing))
+ORDERED = replace(
+    STREAM, ordered=True, deletions=Deletions(Operation.DELETE_USERS, Thing, Operation.GET_USERS)
+)
 
 
 class Bench:

@@ -14,10 +14,14 @@ from tests.kafka_broker.cluster import Cluster
 
 @contextmanager
 def _staged(
-    kafka: Cluster[Broker], folder: Path, sandbox: SandboxConfig | None = None, stream: str = "usage"
+    kafka: Cluster[Broker],
+    folder: Path,
+    sandbox: SandboxConfig | None = None,
+    stream: str = "usage",
+    **topic_settings: str,
 ) -> Iterator[Stage]:
     with SandboxServer(sandbox) as server:
-        topic = kafka.create_topic(stream, 4, max_message_bytes=10_000_000)
+        topic = kafka.create_topic(stream, 4, max_message_bytes=10_000_000, **topic_settings)
         dead_letters = kafka.create_topic("dead", 1, max_message_bytes=16_000_000)
         stage = Stage(kafka, server, folder, topic, dead_letters, stream)
         yield stage
@@ -54,4 +58,18 @@ def short_tokens(any_kafka: Cluster[Broker], tmp_path: Path) -> Iterator[Stage]:
 def users_stage(any_kafka: Cluster[Broker], tmp_path: Path) -> Iterator[Stage]:
     """A stage for the users stream."""
     with _staged(any_kafka, tmp_path, stream="users") as made:
+        yield made
+
+
+@pytest.fixture
+def compacted_stage(any_kafka: Cluster[Broker], tmp_path: Path) -> Iterator[Stage]:
+    """A stage for the users stream on a topic that is compacted, as it should be."""
+    with _staged(any_kafka, tmp_path, stream="users", cleanup_policy="compact") as made:
+        yield made
+
+
+@pytest.fixture
+def real_users_stage(kafka: Cluster[Broker], tmp_path: Path) -> Iterator[Stage]:
+    """The same on Apache Kafka only."""
+    with _staged(kafka, tmp_path, stream="users", cleanup_policy="compact") as made:
         yield made

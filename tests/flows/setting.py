@@ -120,6 +120,18 @@ class Stage:
 
     # -- the API's side ------------------------------------------------------------------------------------
 
+    def post_users(self, app: str, users: list[dict[str, Any]]) -> None:
+        """Adds users at the API past all topics, as another tool would."""
+        login = b"grant_type=client_credentials&client_id=sandbox&client_secret=sandbox-secret"
+        token = self._ask("/oauth2/token", login)["access_token"]
+        for at in range(0, len(users), 1000):
+            request = urllib.request.Request(
+                f"{self.sandbox.url}/services/push/v1/customer/apps/{app}/users",
+                json.dumps({"users": users[at : at + 1000]}).encode(),
+                {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+            )
+            urllib.request.urlopen(request, timeout=30).close()
+
     def fault(self, **fault: Any) -> None:
         """Switches on a fault of the sandbox."""
         self._ask("/_sandbox/faults", json.dumps(fault).encode())

@@ -1,0 +1,1 @@
+"""Makes the API hold what a compacted topic says, beside the sink that carries the changes."""
