@@ -157,7 +157,19 @@ class Sink:
                 continue
             undecoded = []
             self._bury(self.engine.receive(decoded, self._clock()))
+            self._report()
             self._send()
+
+    def _report(self) -> None:
+        for found in self.engine.findings():
+            self._metrics.found(self.stream.name, found)
+            log.warning(
+                "finding",
+                stream=self.stream.name,
+                field=found.field,
+                problem=found.problem,
+                records=found.records,
+            )
 
     async def _commit(self) -> None:
         """Commits and measures the lag. Never runs beside a poll, so no rebalance comes in between."""

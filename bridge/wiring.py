@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from random import random
@@ -17,6 +17,7 @@ from bridge.core.batcher import BatchLimits
 from bridge.core.engine import Engine, EngineLimits
 from bridge.core.errors import ConfigError
 from bridge.core.flood_guard import FloodLimits
+from bridge.core.gate import GateBounds
 from bridge.core.sender import SendLimits
 from bridge.kafka import serde
 from bridge.kafka.consumer import Consumer
@@ -68,7 +69,7 @@ async def run(
         await asyncio.to_thread(_create_topics, settings, topics)
     metrics = Metrics(time.time)
     pulse = Pulse()
-    async with _client(settings, metrics) as client:
+    async with _client(settings, topics, metrics) as client:
         sinks = {name: _sink(settings, topic, client, metrics) for name, topic in topics.items()}
         with _operations_port(settings, metrics, pulse, lambda: _not_ready(client, sinks)) as url:
             started(Running(sinks, url))
@@ -126,8 +127,9 @@ def _create_topics(settings: config.Settings, topics: dict[str, Topic]) -> None:
         log.info("topic_created", topic=name)
 
 
-def _client(settings: config.Settings, metrics: Metrics) -> Client:
+def _client(settings: config.Settings, streams: Iterable[str], metrics: Metrics) -> Client:
     productiv = settings.productiv
+    declared = {name: SINKS[name] for name in streams}
     return Client(
         ClientSettings(
             api_url=productiv.api_url,
@@ -143,6 +145,11 @@ def _client(settings: config.Settings, metrics: Metrics) -> Client:
             retry_after_cap=productiv.retry_after_cap_seconds,
         ),
         lambda: Credentials(productiv.current_client_id(), productiv.current_client_secret()),
+        beside={
+            stream.operation: stream.beside(settings.sinks[name])
+            for name, stream in declared.items()
+            if stream.beside is not None
+        },
         on_request=metrics.request,
     )
 
@@ -150,7 +157,9 @@ def _client(settings: config.Settings, metrics: Metrics) -> Client:
 def _sink(settings: config.Settings, topic: Topic, client: Client, metrics: Metrics) -> Sink:
     stream, chosen = SINKS[topic.stream], settings.sinks[topic.stream]
     kafka = settings.kafka.client_settings()
-    engine = Engine(stream, topic.topic, _limits(chosen), random)
+    bounds = GateBounds(chosen.max_outstanding_records, chosen.max_outstanding_bytes)
+    gate = stream.gating.make(chosen, bounds) if stream.gating is not None else None
+    engine = Engine(stream, topic.topic, _limits(chosen), random, gate)
     sink = Sink(
         stream=stream,
         engine=engine,

@@ -88,21 +88,22 @@ def _keys(model: type[BaseModel]) -> dict[str, Shape]:
 def _field(field: FieldInfo) -> Shape:
     about = field.description or ""
     kind, nullable = _unwrap(field.annotation)
+    for mark in field.metadata:
+        if isinstance(mark, KeysAmong):
+            return _sections(mark, about)
     if get_origin(kind) is dict:
-        return _dictionary(kind, about, field.metadata)
+        return AnyKeys(about, any(isinstance(mark, DottedKeys) for mark in field.metadata))
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return Keys(about, nullable, _keys(kind))
     return Value(about, nullable, kind is SecretStr)
 
 
-def _dictionary(kind: Any, about: str, metadata: list[Any]) -> Shape:
-    for mark in metadata:
-        if isinstance(mark, KeysAmong):
-            section = get_args(kind)[1]
-            return Keys(
-                about, False, {n: Keys(section.__doc__ or "", False, _keys(section)) for n in mark.names}
-            )
-    return AnyKeys(about, any(isinstance(mark, DottedKeys) for mark in metadata))
+def _sections(mark: KeysAmong, about: str) -> Keys:
+    return Keys(
+        about,
+        False,
+        {name: Keys(section.__doc__ or "", False, _keys(section)) for name, section in mark.sections.items()},
+    )
 
 
 def _unwrap(kind: Any) -> tuple[Any, bool]:

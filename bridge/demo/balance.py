@@ -33,8 +33,8 @@ class Sheet:
 
 
 def accepted(state: Mapping[str, Any], stream: str) -> tuple[int, int]:
-    """Distinct records that the sandbox has of a stream, over all apps, and how many came again."""
-    counts = [app[stream] for app in state["apps"].values() if stream in app]
+    """Distinct records that the sandbox has of a stream, of any app or none, and how many came again."""
+    counts = [held[stream] for held in (*state["apps"].values(), state["company"]) if stream in held]
     return sum(each["distinct"] for each in counts), sum(each["duplicates"] for each in counts)
 
 

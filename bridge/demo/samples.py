@@ -47,7 +47,22 @@ def users(random: Random, now: Callable[[], float]) -> Iterator[Sample]:
         yield Sample(record, good)
 
 
+def org_chart(random: Random, now: Callable[[], float]) -> Iterator[Sample]:
+    """People who join the company, each under somebody who is there already."""
+    for number in count(1):
+        good = number % BAD_EVERY != 0
+        record: Doc = {
+            "email": f"employee.{number}@example.com" if good else "no address",
+            "department": random.choice(("engineering", "sales", "finance", "people")),
+            "title": random.choice(("engineer", "analyst", "lead")),
+        }
+        if number > 1:
+            record["managerEmail"] = f"employee.{random.randrange(1, number)}@example.com"
+        yield Sample(record, good)
+
+
 SAMPLES: dict[str, Callable[[Random, Callable[[], float]], Iterator[Sample]]] = {
     "usage": usage_events,
     "users": users,
+    "org_chart": org_chart,
 }

@@ -15,6 +15,7 @@ from bridge import __version__
 from bridge.core.batcher import Batch
 from bridge.core.books import Books
 from bridge.core.engine import Engine
+from bridge.core.gate import Finding
 from bridge.core.outcome import Accepted, Outcome
 from bridge.core.record import Refused
 
@@ -73,6 +74,13 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._findings = Counter(
+            "bridge_findings",
+            "Records that are valid each by themselves and odd beside the others, by field and problem.",
+            ("stream", "field", "problem"),
+            registry=self.registry,
+        )
+
     def watch(self, stream: str, view: StreamView) -> None:
         """Shows a stream's books from now on."""
         self._views[stream] = view
@@ -94,6 +102,10 @@ class Metrics:
         """Counts records written to the dead-letter topic."""
         for one in refused:
             self._dead_letters.labels(stream, one.reason).inc()
+
+    def found(self, stream: str, finding: Finding) -> None:
+        """Counts the records of a finding."""
+        self._findings.labels(stream, finding.field, finding.problem).inc(finding.records)
 
 
 class _Streams(Collector):
@@ -141,6 +153,10 @@ GAUGES: dict[str, tuple[str, Callable[[StreamView], int | None]]] = {
     "bridge_records_outstanding": (
         "Records received and not yet settled.",
         lambda view: view.engine.offsets.outstanding,
+    ),
+    "bridge_records_gathering": (
+        "Records held until the whole they belong to is complete.",
+        lambda view: view.engine.gathering,
     ),
     "bridge_lag_records": (
         "Offsets between what is settled and the end of the topic.",
