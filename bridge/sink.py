@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,7 +23,10 @@ log = structlog.get_logger(__name__)
 
 POLL_RECORDS = 5000  # some 10 ms of decoding a poll; the loop answers others in between
 POLL_SECONDS = 0.05
-FULL_SECONDS = 0.25  # how often a full sink looks for room; its poll keeps the group membership alive
+# A full sink first waits so long for room: pausing throws away what the client has fetched already. Then it
+# pauses and polls for nothing, which keeps its membership of the group and lets partitions come and go.
+FULL_SECONDS = 2.0
+PAUSED_POLL_SECONDS = 0.25
 
 
 class DeadLetterWriter(Protocol):
@@ -94,6 +98,7 @@ class Sink:
     def stop(self) -> None:
         """Asks `run` to end."""
         self._stopping.set()
+        self._tell_progress()
 
     def not_ready(self) -> list[str]:
         """What keeps the stream from its work; an empty list if nothing does."""
@@ -143,8 +148,8 @@ class Sink:
             if self._clock() >= next_commit:
                 await self._commit()
                 next_commit = self._clock() + self._times.commit_interval
-            room = 0 if undecoded else min(self.engine.room, POLL_RECORDS)
-            undecoded += await self._consumer.poll(room, POLL_SECONDS if room else FULL_SECONDS)
+            room = 0 if undecoded else min(await self._room(), POLL_RECORDS)
+            undecoded += await self._consumer.poll(room, POLL_SECONDS if room else PAUSED_POLL_SECONDS)
             # A rebalance may have come with the poll: what is no longer ours is not ours to deliver.
             undecoded = [m for m in undecoded if self.engine.offsets.owns(m.partition())]
             if not undecoded:
@@ -159,6 +164,14 @@ class Sink:
             self._bury(self.engine.receive(decoded, self._clock()))
             self._report()
             self._send()
+
+    async def _room(self) -> int:
+        """How many records may be received now; 0 if deliveries made no room for a while."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FULL_SECONDS):
+                while not (room := self.engine.room) and not self._stopping.is_set():
+                    await self._progress.wait()
+        return room
 
     def _report(self) -> None:
         for found in self.engine.findings():
@@ -225,5 +238,8 @@ class Sink:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._working.discard(task)
+        self._tell_progress()
+
+    def _tell_progress(self) -> None:
         self._progress.set()  # wakes whoever waits; the next to wait gets an event of its own
         self._progress = asyncio.Event()

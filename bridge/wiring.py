@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from random import random
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import structlog
 from confluent_kafka.admin import AdminClient
 
 from bridge import config
+from bridge.applications import Registration, Registry, Wanted
 from bridge.core.backoff import Backoff
 from bridge.core.batcher import BatchLimits
 from bridge.core.engine import Engine, EngineLimits
@@ -21,11 +23,14 @@ from bridge.core.gate import GateBounds
 from bridge.core.sender import SendLimits
 from bridge.kafka import serde
 from bridge.kafka.consumer import Consumer
-from bridge.kafka.create_topics import create_missing
+from bridge.kafka.create_topics import create_memory, create_missing
 from bridge.kafka.dead_letters import DeadLetters
+from bridge.kafka.registered_apps import RegisteredApps
 from bridge.kafka.topics import Topic, load_all, overridden
+from bridge.kafka.turn import Turn
 from bridge.productiv.auth import Credentials
-from bridge.productiv.client import Client
+from bridge.productiv.client import Client, OnRequest
+from bridge.productiv.questions import Questions
 from bridge.productiv.settings import ClientSettings
 from bridge.sink import Sink, SinkTimes
 from bridge.streams import SINKS
@@ -67,9 +72,10 @@ async def run(
     topics = sink_topics(settings, only)
     if settings.kafka.create_topics:
         await asyncio.to_thread(_create_topics, settings, topics)
+    settings = await with_app_ids(settings, register=True)
     metrics = Metrics(time.time)
     pulse = Pulse()
-    async with _client(settings, topics, metrics) as client:
+    async with _client(settings, metrics.request) as client:
         sinks = {name: _sink(settings, topic, client, metrics) for name, topic in topics.items()}
         with _operations_port(settings, metrics, pulse, lambda: _not_ready(client, sinks)) as url:
             started(Running(sinks, url))
@@ -127,9 +133,69 @@ def _create_topics(settings: config.Settings, topics: dict[str, Topic]) -> None:
         log.info("topic_created", topic=name)
 
 
-def _client(settings: config.Settings, streams: Iterable[str], metrics: Metrics) -> Client:
+def remembered_apps(settings: config.Settings) -> RegisteredApps:
+    """The memory of the applications that the bridge registered."""
+    return RegisteredApps(settings.kafka.client_settings(), settings.apps.topic)
+
+
+async def with_app_ids(settings: config.Settings, register: bool = False) -> config.Settings:
+    """The settings with the ids of registered applications among `apps.names`, whose own entries win.
+
+    With `register`, configured applications that have no id are registered first.
+
+    Raises:
+        BridgeError: Kafka or the API does not do its part.
+    """
+    remembered = await _registry_of_apps(settings).names()
+    if register and any(name not in remembered for name in settings.applications):
+        wanted = {name: each.told() for name, each in settings.applications.items()}
+        remembered |= {each.name: each.app_id for each in await register_apps(settings, wanted)}
+    apps = settings.apps.model_copy(update={"names": {**remembered, **settings.apps.names}})
+    return settings.model_copy(update={"apps": apps})
+
+
+async def register_apps(settings: config.Settings, wanted: Wanted) -> list[Registration]:
+    """Registers those of the applications that have no id yet.
+
+    Raises:
+        BridgeError: Kafka or the API does not do its part.
+    """
+    if settings.kafka.create_topics:
+        await asyncio.to_thread(_create_memory, settings)
+    # A client of its own, closed at once: the one that sends batches would keep asking for what its token
+    # needs only here.
+    async with questions(settings) as productiv:
+        return await _registry_of_apps(settings).register(wanted, productiv)
+
+
+@asynccontextmanager
+async def questions(
+    settings: config.Settings, on_request: OnRequest | None = None
+) -> AsyncIterator[Questions]:
+    """Questions to the API for as long as the block lasts.
+
+    Raises:
+        ConfigError: client id or secret are not to be had.
+    """
+    settings.productiv.require_credentials()
+    async with _client(settings, on_request or (lambda operation, outcome, seconds: None)) as client:
+        yield Questions(client)
+
+
+def _registry_of_apps(settings: config.Settings) -> Registry:
+    topic, group = settings.apps.topic, f"{settings.kafka.group_prefix}.applications"
+    turn = Turn(settings.kafka.client_settings(), topic, group)
+    return Registry(remembered_apps(settings), turn, lambda: datetime.now(UTC))
+
+
+def _create_memory(settings: config.Settings) -> None:
+    admin = AdminClient({**settings.kafka.client_settings()})
+    for name in create_memory(admin, settings.apps.topic, settings.kafka.replication_factor):
+        log.info("topic_created", topic=name)
+
+
+def _client(settings: config.Settings, on_request: OnRequest) -> Client:
     productiv = settings.productiv
-    declared = {name: SINKS[name] for name in streams}
     return Client(
         ClientSettings(
             api_url=productiv.api_url,
@@ -147,10 +213,10 @@ def _client(settings: config.Settings, streams: Iterable[str], metrics: Metrics)
         lambda: Credentials(productiv.current_client_id(), productiv.current_client_secret()),
         beside={
             stream.operation: stream.beside(settings.sinks[name])
-            for name, stream in declared.items()
+            for name, stream in SINKS.items()
             if stream.beside is not None
         },
-        on_request=metrics.request,
+        on_request=on_request,
     )
 
 

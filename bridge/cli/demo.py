@@ -35,7 +35,7 @@ def demo(
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         sheets = runner.run(_until_told(Script(duration, events, seed), console))
     balanced = all(sheet.balanced for sheet in sheets.values())
-    console.print(table(sheets))
+    console.print("\n", table(sheets))
     if as_json:
         streams = {stream: asdict(sheet) for stream, sheet in sheets.items()}
         typer.echo(json.dumps({"balanced": balanced, "streams": streams}))

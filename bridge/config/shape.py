@@ -41,7 +41,15 @@ class AnyKeys:
     dotted: bool
 
 
-Shape = Value | Keys | AnyKeys
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A mapping whose keys are the user's own, each with a section of the same shape."""
+
+    about: str
+    section: Keys
+
+
+Shape = Value | Keys | AnyKeys | Named
 
 
 @cache
@@ -58,6 +66,8 @@ def at(shape: Shape, path: Path) -> Shape | None:
                 shape = keys[key]
             case AnyKeys():
                 shape = Value()
+            case Named(section=section):
+                shape = section
             case _:
                 return None
     return shape
@@ -92,18 +102,24 @@ def _field(field: FieldInfo) -> Shape:
         if isinstance(mark, KeysAmong):
             return _sections(mark, about)
     if get_origin(kind) is dict:
-        return AnyKeys(about, any(isinstance(mark, DottedKeys) for mark in field.metadata))
+        return _dictionary(kind, about, field.metadata)
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return Keys(about, nullable, _keys(kind))
     return Value(about, nullable, kind is SecretStr)
 
 
 def _sections(mark: KeysAmong, about: str) -> Keys:
-    return Keys(
-        about,
-        False,
-        {name: Keys(section.__doc__ or "", False, _keys(section)) for name, section in mark.sections.items()},
-    )
+    return Keys(about, False, {name: _keys_of(section) for name, section in mark.sections.items()})
+
+
+def _dictionary(kind: Any, about: str, metadata: list[Any]) -> Shape:
+    if isinstance(section := get_args(kind)[1], type) and issubclass(section, BaseModel):
+        return Named(about, _keys_of(section))
+    return AnyKeys(about, any(isinstance(mark, DottedKeys) for mark in metadata))
+
+
+def _keys_of(section: type[BaseModel]) -> Keys:
+    return Keys(section.__doc__ or "", False, _keys(section))
 
 
 def _unwrap(kind: Any) -> tuple[Any, bool]:

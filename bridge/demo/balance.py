@@ -8,12 +8,14 @@ from confluent_kafka import Consumer, TopicPartition
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from bridge.demo.samples import ACTS
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """One stream's books, each column from its own witness.
 
-    `produced`: acknowledged to the producer. `delivered`: distinct records the sandbox API accepted.
+    `produced`: acknowledged to the producer. `delivered`: what the sandbox API accepted, once each.
     `dead_lettered`: records on the dead-letter topic. `superseded`, `outstanding`: the bridge's own word.
     `sent_twice`: records that the API saw again, which changes nothing for a stream that may be resent.
     """
@@ -33,9 +35,10 @@ class Sheet:
 
 
 def accepted(state: Mapping[str, Any], stream: str) -> tuple[int, int]:
-    """Distinct records that the sandbox has of a stream, of any app or none, and how many came again."""
-    counts = [held[stream] for held in (*state["apps"].values(), state["company"]) if stream in held]
-    return sum(each["distinct"] for each in counts), sum(each["duplicates"] for each in counts)
+    """Records that the sandbox took of a stream, of any app or none, and how many of those came again."""
+    held = (*state["apps"].values(), state["company"])
+    act, figures = ACTS[stream], [each[stream] for each in held if stream in each]
+    return sum(map(act.delivered, figures)), sum(map(act.again, figures))
 
 
 def records_on(bootstrap: str, topic: str) -> int:
@@ -51,16 +54,9 @@ def records_on(bootstrap: str, topic: str) -> int:
 
 def table(sheets: Mapping[str, Sheet]) -> Table:
     """The balance sheet for a terminal."""
-    shown = Table(title="Balance sheet", title_justify="left", box=SIMPLE_HEAD)
+    shown = Table(title="Balance sheet", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     shown.add_column("stream")
-    for column in (
-        "produced",
-        "delivered",
-        "dead\nletters",
-        "super-\nseded",
-        "outstand-\ning",
-        "sent\ntwice",
-    ):
+    for column in ("produced", "delivered", "dead", "superseded", "outstanding", "resent"):
         shown.add_column(column, justify="right")
     shown.add_column("balanced")
     for stream, sheet in sheets.items():

@@ -39,17 +39,9 @@ class LiveTable:
 
     def __rich__(self) -> Table:
         """The state of this moment."""
-        table = Table(box=SIMPLE_HEAD)
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
         table.add_column("stream")
-        for column in (
-            "records\nin",
-            "deliv-\nered",
-            "batches\nout",
-            "records/s",
-            "lag",
-            "in\nflight",
-            "dead\nletters",
-        ):
+        for column in ("in", "delivered", "batches", "per second", "lag", "in flight", "dead"):
             table.add_column(column, justify="right")
         table.add_column("waiting")
         for stream, sink in self._sinks.items():

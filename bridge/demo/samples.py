@@ -1,6 +1,6 @@
 """Sample records for each stream, and now and then a bad one, the same for the same seed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from random import Random
@@ -61,8 +61,23 @@ def org_chart(random: Random, now: Callable[[], float]) -> Iterator[Sample]:
         yield Sample(record, good)
 
 
-SAMPLES: dict[str, Callable[[Random, Callable[[], float]], Iterator[Sample]]] = {
-    "usage": usage_events,
-    "users": users,
-    "org_chart": org_chart,
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A stream's part in the demonstration.
+
+    `samples` gives its records, from a source of chance and a clock in seconds since 1970. `delivered` and
+    `again` read the figures of an app or the company in the sandbox: records the API took, and records it had taken before.
+    """
+
+    samples: Callable[[Random, Callable[[], float]], Iterator[Sample]]
+    delivered: Callable[[Mapping[str, int]], int]
+    again: Callable[[Mapping[str, int]], int]
+
+
+ACTS = {
+    "usage": Act(usage_events, lambda seen: seen["distinct"], lambda seen: seen["duplicates"]),
+    # The API keeps a set of users, so it cannot tell a user sent again from one that changed.
+    "users": Act(users, lambda seen: seen["posted"] + seen["deleted"], lambda seen: 0),
+    # A person who came again is one sent again: nobody joins twice.
+    "org_chart": Act(org_chart, lambda seen: seen["people"], lambda seen: seen["accepted"] - seen["people"]),
 }

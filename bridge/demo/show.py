@@ -14,7 +14,7 @@ from bridge import config, wiring
 from bridge.demo.balance import Sheet, accepted, records_on
 from bridge.demo.live import LiveTable
 from bridge.demo.producer import SampleProducer
-from bridge.demo.samples import APPS, SAMPLES
+from bridge.demo.samples import ACTS, APPS
 from bridge.kafka.embedded import EmbeddedKafka
 from bridge.sandbox import SandboxConfig, SandboxServer
 from bridge.streams import SINKS
@@ -95,7 +95,7 @@ class _Show:
                 self._kafka.bootstrap,
                 topic.topic,
                 wiring.wire(self._settings, topic),
-                SAMPLES[stream](Random(self._script.seed), time.time),  # noqa: S311  (sample data)
+                ACTS[stream].samples(Random(self._script.seed), time.time),  # noqa: S311  (sample data)
                 rate,
                 self._script.events,
             )

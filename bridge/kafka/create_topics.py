@@ -28,7 +28,26 @@ def create_missing(
     Raises:
         BridgeError: the cluster did not answer, or refused a topic; the message says which and why.
     """
-    wanted = [new for topic in topics for new in (_records(topic, replication), _dead(topic, replication))]
+    return _create(
+        admin,
+        [new for topic in topics for new in (_records(topic, replication), _dead(topic, replication))],
+        timeout,
+    )
+
+
+def create_memory(admin: AdminClient, topic: str, replication: int, timeout: float = 30.0) -> list[str]:
+    """As `create_missing`, for a topic in which the bridge remembers something of its own by key.
+
+    It has one partition, so that what was written is read in the same order, and keeps the newest value of
+    each key for ever.
+
+    Raises:
+        BridgeError: as for `create_missing`.
+    """
+    return _create(admin, [NewTopic(topic, 1, replication, config={"cleanup.policy": "compact"})], timeout)
+
+
+def _create(admin: AdminClient, wanted: list[NewTopic], timeout: float) -> list[str]:
     try:
         existing = admin.list_topics(timeout=timeout).topics
     except KafkaException as error:

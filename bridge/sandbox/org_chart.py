@@ -52,10 +52,7 @@ class OrgChart:
     def state(self) -> Mapping[str, Mapping[str, Any]]:
         """People there are now, custom fields defined, and what came so far."""
         chart = self._chart
-        people = len(chart.people)
-        figures = {**asdict(replace(chart, people={})), "people": people}
-        # As other groups tell it: what came again is a person seen before, changed or not.
-        figures |= {"distinct": people, "duplicates": chart.accepted - people}
+        figures = {**asdict(replace(chart, people={})), "people": len(chart.people)}
         return {"": figures} if chart.batches else {}
 
     def page(self, app: str, offset: int, limit: int) -> Page:
