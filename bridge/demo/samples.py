@@ -66,7 +66,8 @@ class Act:
     """A stream's part in the demonstration.
 
     `samples` gives its records, from a source of chance and a clock in seconds since 1970. `delivered` and
-    `again` read the figures of an app or the company in the sandbox: records the API took, and records it had taken before.
+    `again` read the figures of an app, or of the company, in the sandbox: records the API took, and records
+    it had taken before.
     """
 
     samples: Callable[[Random, Callable[[], float]], Iterator[Sample]]
