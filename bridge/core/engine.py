@@ -51,6 +51,8 @@ class Engine:
         self._decoding = FloodGuard(limits.flood)
         self._sending = FloodGuard(limits.flood)
         self._burying_bytes = 0
+        self.shown = (Books(), 0)
+        """Books and records outstanding as of the last event: a copy that balances, for other threads."""
 
     @property
     def tripped(self) -> str | None:
@@ -93,18 +95,16 @@ class Engine:
         self.books.received += received
         gathered = Gathered(decoded) if self._entrance is None else self._entrance.receive(decoded)
         refused = gathered.passed.refused
-        good = received - len(refused)
         self._sender.add(self._batcher.add(gathered.passed, now))
         for run in gathered.runs:
             self._send_whole(run, now)
         # What is refused as a whole is one judgement, however many records it has.
-        self._decoding.note(good, len(refused) + len(gathered.refused))
+        self._decoding.note(received - len(refused), len(refused) + len(gathered.refused))
         if gathered.refused:
             refused = sorted(chain(refused, *gathered.refused), key=lambda one: one.origin.offset() or 0)
-        if not refused:
-            return None
         hold = Hold()
         self.offsets.add(hold, [each.origin for each in refused])
+        self._show()
         return self._burying(Bury(hold, refused))
 
     def findings(self) -> list[Finding]:
@@ -119,6 +119,7 @@ class Engine:
         if self.tripped:
             return None
         self._sender.add(self._batcher.close_aged(now))
+        self._show()
         return self._sender.take(now)
 
     def returned(self, batch: Batch, outcome: Outcome, now: float) -> Bury | None:
@@ -133,16 +134,19 @@ class Engine:
             self.books.batches += 1
         if verdict is not None:
             self.books.delivered += self.offsets.settle(verdict.hold)
+        self._show()
         return None
 
     def buried(self, bury: Bury) -> None:
         """Settles records that the dead-letter topic has acknowledged."""
         self._burying_bytes -= bury.bytes
         self.books.dead_lettered += self.offsets.settle(bury.hold)
+        self._show()
 
     def close_open(self) -> None:
         """Closes the open batches, however young, so that what is here can go out before partitions go."""
         self._sender.add(self._batcher.close_all())
+        self._show()
 
     def give_up(self, partitions: Collection[int]) -> int:
         """Hands partitions over; returns how many of their records the next owner must read again."""
@@ -152,6 +156,7 @@ class Engine:
         if self._entrance is not None:
             self._entrance.forget(partitions)
         self._sender.drop_unowned()
+        self._show()
         return handed_over
 
     def wake_at(self) -> float | None:
@@ -167,6 +172,9 @@ class Engine:
         batches = self._batcher.add(run, now) + self._batcher.close_all()
         self.offsets.tie([batch.hold for batch in batches])
         self._sender.add(batches)
+
+    def _show(self) -> None:
+        self.shown = (replace(self.books), self.offsets.outstanding)
 
     def _burying(self, bury: Bury) -> Bury | None:
         """Lets these records go to the dead letters, unless they are what tripped the flood guard."""

@@ -74,19 +74,18 @@ class Gate(Protocol):
 
 
 class Entrance:
-    """A gate with its share of the ledger and the books. `findings` collects what the gate reports."""
+    """A gate with its share of the ledger and the books.
+
+    `records` is how many the gate holds, also for other threads to read; `findings` collects what it reports.
+    """
 
     def __init__(self, gate: Gate, offsets: Offsets, books: Books) -> None:
         self._gate = gate
         self._offsets = offsets
         self._books = books
         self._hold = Hold()
+        self.records = 0
         self.findings: list[Finding] = []
-
-    @property
-    def records(self) -> int:
-        """How many records the gate holds."""
-        return self._hold.count
 
     @property
     def bytes(self) -> int:
@@ -105,9 +104,11 @@ class Entrance:
         superseded = Hold()
         self._offsets.add(superseded, gathered.superseded)
         self._books.superseded += self._offsets.settle(superseded)
+        self.records = self._hold.count
         self.findings += gathered.findings
         return gathered
 
     def forget(self, partitions: Iterable[int]) -> None:
         """Follows the ledger, which has given these partitions up."""
         self._gate.forget(partitions)
+        self.records = self._hold.count

@@ -41,8 +41,8 @@ class Produced:
 class EngineUnderAnyOrder(RuleBasedStateMachine):
     """Plays Kafka, the API and the dead-letter topic, and keeps its own account of every offset.
 
-    An offset is `unsettled` from the moment it is received until the API accepts it, the dead-letter topic has
-    it, or an identical record stands for it. Ids divisible by 7 are poison to the API.
+    An offset is `unsettled` from the moment it is received until the API accepts it, the dead-letter topic
+    has it, or an identical record stands for it. Ids divisible by 7 are poison to the API.
     """
 
     def __init__(self) -> None:
@@ -212,7 +212,7 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
             self.in_flight.append(batch)
 
     def is_safe(self, record: Produced, commits: dict[int, int]) -> bool:
-        """Whether nothing is lost if the bridge died after these commits: settled, or a twin is read again."""
+        """Whether a death after these commits loses nothing: it is settled, or a twin is read again."""
         if not record.readable:
             return At((record.partition, record.offset)) in self.buried
         twins = [r for log in self.log.values() for r in log if r.readable and r.key == record.key]
