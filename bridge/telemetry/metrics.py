@@ -145,7 +145,7 @@ BOOKS: dict[str, tuple[str, Callable[[Books], int]]] = {
         lambda books: books.dead_lettered,
     ),
     "bridge_records_superseded": (
-        "Records identical to one sent with them, and so not sent themselves.",
+        "Records that were not sent, as another stands for them: an identical one, or a newer snapshot.",
         lambda books: books.superseded,
     ),
     "bridge_records_handed_over": (
