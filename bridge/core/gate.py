@@ -102,7 +102,8 @@ class Entrance:
         else:
             self._offsets.add(self._hold, gathered.held)
         superseded = Hold()
-        self._offsets.add(superseded, gathered.superseded)
+        # In order, as the ledger wants them; the gate may name a late record before those held.
+        self._offsets.add(superseded, sorted(gathered.superseded, key=lambda origin: origin.offset() or 0))
         self._books.superseded += self._offsets.settle(superseded)
         self.records = self._hold.count
         self.findings += gathered.findings

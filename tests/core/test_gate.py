@@ -106,3 +106,13 @@ def test_a_refusal_of_a_whole_is_one_for_the_flood_guard() -> None:
     made.buried(bury)
     assert made.offsets.to_commit() == {0: 50}
     assert made.books.balance(0)
+
+
+def test_offsets_move_past_what_is_superseded_in_whatever_order_it_is_named() -> None:
+    made = engine()
+    made.receive(snapshot(2, 1, size=9, partition=1), 0.0)
+    late, newer = snapshot(1, 1, size=9, start=1, partition=1), snapshot(3, 1, size=1)
+    both = Decoded(late.origins + newer.origins, ["a", "a"], late.docs + newer.docs, late.sizes + newer.sizes)
+    made.receive(both, 0.0)
+    assert made.offsets.to_commit() == {0: 0, 1: 2}
+    assert made.books.superseded == 2

@@ -10,6 +10,7 @@ from bridge.config.sections import SECTIONS
 from bridge.core.errors import ConfigError
 from bridge.core.gate import GateBounds
 from bridge.core.record import Decoded, Doc
+from bridge.kafka.topics import load_all
 from bridge.streams.org_chart import ORG_CHART, OrgChartOptions
 from bridge.streams.snapshots import Changes, Snapshots
 from tests.core.records import At
@@ -89,3 +90,7 @@ def test_a_mistake_in_its_settings_is_told_with_its_place() -> None:
 def test_another_stream_does_not_have_them() -> None:
     with pytest.raises(ConfigError, match="BRIDGE_SINKS__USAGE__MODE: there is no such setting"):
         load(None, {"BRIDGE_SINKS__USAGE__MODE": "snapshot"})
+
+
+def test_its_topic_has_one_partition_so_that_one_process_sees_all_of_a_snapshot() -> None:
+    assert load_all()["org_chart"].partitions == 1
