@@ -162,6 +162,7 @@ class Sink:
                 continue
             undecoded = []
             self._bury(self.engine.receive(decoded, self._clock()))
+            self._report()
             self._send()
 
     async def _room(self) -> int:
@@ -171,6 +172,17 @@ class Sink:
                 while not (room := self.engine.room) and not self._stopping.is_set():
                     await self._progress.wait()
         return room
+
+    def _report(self) -> None:
+        for found in self.engine.findings():
+            self._metrics.found(self.stream.name, found)
+            log.warning(
+                "finding",
+                stream=self.stream.name,
+                field=found.field,
+                problem=found.problem,
+                records=found.records,
+            )
 
     async def _commit(self) -> None:
         """Commits and measures the lag. Never runs beside a poll, so no rebalance comes in between."""

@@ -21,6 +21,7 @@ from bridge.core.batcher import BatchLimits
 from bridge.core.engine import Engine, EngineLimits
 from bridge.core.errors import ConfigError
 from bridge.core.flood_guard import FloodLimits
+from bridge.core.gate import GateBounds
 from bridge.core.sender import SendLimits
 from bridge.kafka import serde
 from bridge.kafka.consumer import Consumer
@@ -258,6 +259,11 @@ def _client(settings: config.Settings, on_request: OnRequest) -> Client:
     return Client(
         client_settings(productiv),
         lambda: Credentials(productiv.current_client_id(), productiv.current_client_secret()),
+        beside={
+            stream.operation: stream.beside(settings.sinks[name])
+            for name, stream in SINKS.items()
+            if stream.beside is not None
+        },
         on_request=on_request,
     )
 
@@ -282,7 +288,9 @@ def client_settings(productiv: config.Productiv) -> ClientSettings:
 def _sink(settings: config.Settings, topic: Topic, client: Client, metrics: Metrics) -> Sink:
     stream, chosen = SINKS[topic.stream], settings.sinks[topic.stream]
     kafka = settings.kafka.client_settings()
-    engine = Engine(stream, topic.topic, _limits(chosen), random)
+    bounds = GateBounds(chosen.max_outstanding_records, chosen.max_outstanding_bytes)
+    gate = stream.gating.make(chosen, bounds) if stream.gating is not None else None
+    engine = Engine(stream, topic.topic, _limits(chosen), random, gate)
     sink = Sink(
         stream=stream,
         engine=engine,

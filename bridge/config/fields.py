@@ -1,7 +1,7 @@
 """The building blocks of every section: checked types, rules between keys, and secrets kept in files."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -64,15 +64,18 @@ def refuse_broken(rules: Iterable[Rule]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class KeysAmong:
-    """Marks a dictionary whose keys come from a closed list, for the checks and for the JSON Schema."""
+    """Marks a dictionary whose keys come from a closed list, for the checks and for the JSON Schema.
 
-    names: tuple[str, ...]
+    `sections` says what stands under each.
+    """
+
+    sections: Mapping[str, type[BaseModel]]
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         """Adds the list of names to the JSON Schema."""
-        return {**handler(schema), "propertyNames": {"enum": list(self.names)}}
+        return {**handler(schema), "propertyNames": {"enum": list(self.sections)}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """Every setting in one tree: `Settings` and the sections at its top."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bridge.config.applications import Applications
@@ -11,8 +11,8 @@ from bridge.config.fields import AnyCase, KeysAmong, Rule, Section, Text, TopicN
 from bridge.config.kafka import Kafka, SchemaRegistry
 from bridge.config.productiv import Productiv
 from bridge.config.reconcile import Reconcile
+from bridge.config.sections import SECTIONS, Sinks
 from bridge.config.sinks import Sink
-from bridge.streams import SINKS
 
 
 class Apps(Section):
@@ -55,13 +55,17 @@ class Log(Section):
     )
 
 
-def _known_and_complete(sinks: dict[str, Sink]) -> dict[str, Sink]:
-    """A sink not mentioned runs with its defaults, so that a new stream needs no new configuration."""
+def _known(sinks: Any) -> Any:
     refuse_broken(
-        Rule(name in SINKS, (name,), f"{name!r} is no stream; the streams are {', '.join(SINKS)}")
-        for name in sinks
+        Rule(name in SECTIONS, (name,), f"{name!r} is no stream; the streams are {', '.join(SECTIONS)}")
+        for name in (sinks if isinstance(sinks, dict) else ())
     )
-    return {name: sinks[name] if name in sinks else Sink() for name in SINKS}
+    return sinks
+
+
+def _complete(sinks: dict[str, Sink]) -> dict[str, Sink]:
+    """A sink not mentioned runs with its defaults, so that a new stream needs no new configuration."""
+    return {name: sinks[name] if name in sinks else section() for name, section in SECTIONS.items()}
 
 
 class Settings(BaseSettings):
@@ -83,7 +87,7 @@ class Settings(BaseSettings):
         description="Applications that `run` and `apps register` register at Productiv, once, by the name "
         "that stands on the topics. Each is a name with these keys, or with none.",
     )
-    sinks: Annotated[dict[str, Sink], KeysAmong(tuple(SINKS)), AfterValidator(_known_and_complete)] = Field(
+    sinks: Annotated[Sinks, KeysAmong(SECTIONS), BeforeValidator(_known), AfterValidator(_complete)] = Field(
         default_factory=dict,
         description="The streams from Kafka to the API, by name. One that is not mentioned runs with its "
         "defaults; enabled: false turns it off.",

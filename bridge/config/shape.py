@@ -98,6 +98,9 @@ def _keys(model: type[BaseModel]) -> dict[str, Shape]:
 def _field(field: FieldInfo) -> Shape:
     about = field.description or ""
     kind, nullable = _unwrap(field.annotation)
+    for mark in field.metadata:
+        if isinstance(mark, KeysAmong):
+            return _sections(mark, about)
     if get_origin(kind) is dict:
         return _dictionary(kind, about, field.metadata)
     if isinstance(kind, type) and issubclass(kind, BaseModel):
@@ -105,16 +108,18 @@ def _field(field: FieldInfo) -> Shape:
     return Value(about, nullable, kind is SecretStr)
 
 
+def _sections(mark: KeysAmong, about: str) -> Keys:
+    return Keys(about, False, {name: _keys_of(section) for name, section in mark.sections.items()})
+
+
 def _dictionary(kind: Any, about: str, metadata: list[Any]) -> Shape:
-    for mark in metadata:
-        if isinstance(mark, KeysAmong):
-            section = get_args(kind)[1]
-            return Keys(
-                about, False, {n: Keys(section.__doc__ or "", False, _keys(section)) for n in mark.names}
-            )
     if isinstance(section := get_args(kind)[1], type) and issubclass(section, BaseModel):
-        return Named(about, Keys(section.__doc__ or "", False, _keys(section)))
+        return Named(about, _keys_of(section))
     return AnyKeys(about, any(isinstance(mark, DottedKeys) for mark in metadata))
+
+
+def _keys_of(section: type[BaseModel]) -> Keys:
+    return Keys(section.__doc__ or "", False, _keys(section))
 
 
 def _unwrap(kind: Any) -> tuple[Any, bool]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 class Books:
     """Counts of records since the process started.
 
-    `superseded`: identical to a record sent with it, so not sent itself. `handed_over`: given up with its
-    partition while outstanding, and read again by the next owner. `batches`: accepted by the API.
+    `superseded`: not sent, as another record stands for it: an identical one sent with it, or a newer
+    snapshot. `handed_over`: given up with its partition while outstanding, and read again by the next owner.
+    `batches`: accepted by the API.
     """
 
     received: int = 0

@@ -3,12 +3,14 @@
 Nothing here waits, reads a clock or talks to anyone, so tests can drive it through any order of events.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from bridge.core.batcher import Batch, Batcher, BatchLimits
 from bridge.core.books import Books
 from bridge.core.flood_guard import FloodGuard, FloodLimits
+from bridge.core.gate import Entrance, Finding, Gate, Gathered
 from bridge.core.offsets import Hold, Offsets
 from bridge.core.outcome import Accepted, Outcome
 from bridge.core.record import Decoded
@@ -31,10 +33,16 @@ class Engine:
     """One stream's batches, lanes, ledger, books and flood guards. `now` is always in monotonic seconds."""
 
     def __init__(
-        self, stream: SinkStream, topic: str, limits: EngineLimits, draw: Callable[[], float]
+        self,
+        stream: SinkStream,
+        topic: str,
+        limits: EngineLimits,
+        draw: Callable[[], float],
+        gate: Gate | None = None,
     ) -> None:
         self.books = Books()
         self.offsets = Offsets()
+        self._entrance = Entrance(gate, self.offsets, self.books) if gate is not None else None
         self._limits = limits
         self._batcher = Batcher(limits.batch, stream, topic, self.offsets, self.books)
         send = replace(limits.send, in_flight_per_lane=1) if stream.ordered else limits.send
@@ -67,22 +75,44 @@ class Engine:
         return self._sender.in_flight
 
     @property
+    def gathering(self) -> int:
+        """Records held until the whole they belong to is complete."""
+        return self._entrance.records if self._entrance is not None else 0
+
+    @property
     def room(self) -> int:
         """How many more records may be received now; 0 at a bound and once the flood guard has tripped."""
         outstanding_bytes = self._batcher.bytes + self._sender.bytes + self._burying_bytes
+        if self._entrance is not None:
+            outstanding_bytes += self._entrance.bytes
         if self.tripped or outstanding_bytes >= self._limits.max_outstanding_bytes:
             return 0
         return max(0, self._limits.max_outstanding_records - self.offsets.outstanding)
 
     def receive(self, decoded: Decoded, now: float) -> Bury | None:
         """Takes in records of partitions that are ours. Returns what must be dead-lettered of them."""
-        self.books.received += len(decoded.docs) + len(decoded.refused)
-        self._sender.add(self._batcher.add(decoded, now))
+        received = len(decoded.docs) + len(decoded.refused)
+        self.books.received += received
+        gathered = Gathered(decoded) if self._entrance is None else self._entrance.receive(decoded)
+        refused = gathered.passed.refused
+        self._sender.add(self._batcher.add(gathered.passed, now))
+        for run in gathered.runs:
+            self._send_whole(run, now)
+        # What is refused as a whole is one judgement, however many records it has.
+        self._decoding.note(received - len(refused), len(refused) + len(gathered.refused))
+        if gathered.refused:
+            refused = sorted(chain(refused, *gathered.refused), key=lambda one: one.origin.offset() or 0)
         hold = Hold()
-        self.offsets.add(hold, [refused.origin for refused in decoded.refused])
-        self._decoding.note(len(decoded.docs), len(decoded.refused))
+        self.offsets.add(hold, [each.origin for each in refused])
         self._show()
-        return self._burying(Bury(hold, decoded.refused))
+        return self._burying(Bury(hold, refused))
+
+    def findings(self) -> list[Finding]:
+        """What was found odd about records as a whole since the last call."""
+        if self._entrance is None:
+            return []
+        found, self._entrance.findings = self._entrance.findings, []
+        return found
 
     def take(self, now: float) -> Batch | None:
         """The next batch to send now; None if there is none, or the stream has been stopped."""
@@ -118,11 +148,13 @@ class Engine:
         self._sender.add(self._batcher.close_all())
         self._show()
 
-    def give_up(self, partitions: Iterable[int]) -> int:
+    def give_up(self, partitions: Collection[int]) -> int:
         """Hands partitions over; returns how many of their records the next owner must read again."""
         self.close_open()
         handed_over = self.offsets.revoke(partitions)
         self.books.handed_over += handed_over
+        if self._entrance is not None:
+            self._entrance.forget(partitions)
         self._sender.drop_unowned()
         self._show()
         return handed_over
@@ -133,6 +165,13 @@ class Engine:
             return None
         times = [t for t in (self._batcher.next_close(), self._sender.next_try()) if t is not None]
         return min(times, default=None)
+
+    def _send_whole(self, run: Decoded, now: float) -> None:
+        """Queues a run behind all that came before it; a lane's queue keeps its requests together."""
+        self._sender.add(self._batcher.close_all())
+        batches = self._batcher.add(run, now) + self._batcher.close_all()
+        self.offsets.tie([batch.hold for batch in batches])
+        self._sender.add(batches)
 
     def _show(self) -> None:
         self.shown = (replace(self.books), self.offsets.outstanding)

@@ -3,6 +3,8 @@
 Nothing is kept per record. Records are settled in groups (a batch, a set of dead letters), so it is enough to
 remember, for each group and partition, the first offset and how many: as a group settles as one, the lowest
 unsettled offset of a partition is the lowest first offset among its groups. Offsets may have holes.
+
+Groups can be tied: each settles for itself, but no offset of any is passed before all are settled.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,11 +24,20 @@ class Hold:
     """A group of outstanding records that settle together; it holds back the commit of their partitions."""
 
     parts: dict[int, _Part] = field(default_factory=dict)
+    tie: "_Tie | None" = None
 
     @property
     def count(self) -> int:
         """How many records of partitions that are still ours it stands for."""
         return sum(part.count for part in self.parts.values())
+
+
+@dataclass(slots=True)
+class _Tie:
+    """Groups whose offsets are passed together: `hold` stands before them and for no record."""
+
+    hold: Hold
+    left: int  # records not settled yet; those given up with a partition stay in it for ever
 
 
 @dataclass(slots=True)
@@ -94,20 +105,39 @@ class Offsets:
             self._partitions[partition].holds.discard(hold)
         hold.parts = {}
         self.outstanding -= settled
+        if hold.tie is not None:
+            self._loosen(hold.tie, settled)
         return settled
+
+    def tie(self, holds: Sequence[Hold]) -> None:
+        """Lets no commit pass any record of these groups before all of them are settled.
+
+        If a partition of theirs is given up before, that never comes: whoever has all of them next reads them
+        all again.
+        """
+        tie = _Tie(Hold(), sum(hold.count for hold in holds))
+        for hold in holds:
+            hold.tie = tie
+            for partition, part in hold.parts.items():
+                before = tie.hold.parts.setdefault(partition, _Part(part.first, 0))
+                before.first = min(before.first, part.first)
+                self._partitions[partition].holds.add(tie.hold)
 
     def split(self, hold: Hold, *groups: Sequence[Origin]) -> list[Hold]:
         """Replaces a hold by one for each group of its records; those in no group count as settled.
 
         Records of partitions that were given up in the meantime are passed over.
         """
-        owned = set(hold.parts)
-        self.settle(hold)
+        owned, tie = set(hold.parts), hold.tie
+        hold.tie = None
+        before = self.settle(hold)
         holds = []
         for group in groups:
-            new = Hold()
+            new = Hold(tie=tie)
             self.add(new, [origin for origin in group if origin.partition() in owned])
             holds.append(new)
+        if tie is not None:
+            self._loosen(tie, before - sum(new.count for new in holds))
         return holds
 
     def outstanding_of(self, partitions: Iterable[int]) -> int:
@@ -143,6 +173,11 @@ class Offsets:
         for partition, offset in offsets.items():
             if (state := self._partitions.get(partition)) is not None:
                 state.committed = offset
+
+    def _loosen(self, tie: _Tie, settled: int) -> None:
+        tie.left -= settled
+        if not tie.left:
+            self.settle(tie.hold)
 
     def _safe(self, partition: int, state: _Partition) -> int:
         """The offset before which all is settled."""

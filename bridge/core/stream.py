@@ -1,7 +1,11 @@
 """What a stream declares of itself. The engine reads declarations and never a stream's name."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+
+from bridge.core.gate import Gate, GateBounds
 
 
 class Operation(StrEnum):
@@ -35,6 +39,17 @@ class Deletions:
 
 
 @dataclass(frozen=True, slots=True)
+class Gating:
+    """A gate before the batches of a stream: what it gives out, and how it is made.
+
+    `sent` is a TypedDict of what the gate lets out of a record; `make` takes the stream's options and bounds.
+    """
+
+    sent: type
+    make: Callable[[Any, GateBounds], Gate]
+
+
+@dataclass(frozen=True, slots=True)
 class SinkStream:
     """One kind of record going from Kafka to the API.
 
@@ -45,6 +60,9 @@ class SinkStream:
     `ordered` streams send the records of an app in the order of the topic, one request at a time, and of
     identical records in a batch the last; of others the first stands for all.
     `deletions` says what a null value means; None refuses it.
+    `gating` says what stands between reading and batches; None: records are batched as they come.
+    `options` is a pydantic model of settings that this stream alone has, each described; they become part of
+    its section of the configuration. `beside` makes of them what goes out beside the records of each batch.
     """
 
     name: str
@@ -54,3 +72,6 @@ class SinkStream:
     resend_safe: bool
     ordered: bool = False
     deletions: Deletions | None = None
+    gating: Gating | None = None
+    options: type | None = None
+    beside: Callable[[Any], Mapping[str, Any]] | None = None

@@ -35,8 +35,9 @@ class Sheet:
 
 
 def accepted(state: Mapping[str, Any], stream: str) -> tuple[int, int]:
-    """Records that the sandbox took of a stream, over all apps, and how many of those came again."""
-    act, figures = ACTS[stream], [app[stream] for app in state["apps"].values() if stream in app]
+    """Records that the sandbox took of a stream, of any app or none, and how many of those came again."""
+    held = (*state["apps"].values(), state["company"])
+    act, figures = ACTS[stream], [each[stream] for each in held if stream in each]
     return sum(map(act.delivered, figures)), sum(map(act.again, figures))
 
 

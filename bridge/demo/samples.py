@@ -47,12 +47,27 @@ def users(random: Random, now: Callable[[], float]) -> Iterator[Sample]:
         yield Sample(record, good)
 
 
+def org_chart(random: Random, now: Callable[[], float]) -> Iterator[Sample]:
+    """People who join the company, each under somebody who is there already."""
+    for number in count(1):
+        good = number % BAD_EVERY != 0
+        record: Doc = {
+            "email": f"employee.{number}@example.com" if good else "no address",
+            "department": random.choice(("engineering", "sales", "finance", "people")),
+            "title": random.choice(("engineer", "analyst", "lead")),
+        }
+        if number > 1:
+            record["managerEmail"] = f"employee.{random.randrange(1, number)}@example.com"
+        yield Sample(record, good)
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
     """A stream's part in the demonstration.
 
     `samples` gives its records, from a source of chance and a clock in seconds since 1970. `delivered` and
-    `again` read an app's figures in the sandbox: records the API took, and records it had taken before.
+    `again` read the figures of an app, or of the company, in the sandbox: records the API took, and records
+    it had taken before.
     """
 
     samples: Callable[[Random, Callable[[], float]], Iterator[Sample]]
@@ -64,4 +79,6 @@ ACTS = {
     "usage": Act(usage_events, lambda seen: seen["distinct"], lambda seen: seen["duplicates"]),
     # The API keeps a set of users, so it cannot tell a user sent again from one that changed.
     "users": Act(users, lambda seen: seen["posted"] + seen["deleted"], lambda seen: 0),
+    # A person who came again is one sent again: nobody joins twice.
+    "org_chart": Act(org_chart, lambda seen: seen["people"], lambda seen: seen["accepted"] - seen["people"]),
 }

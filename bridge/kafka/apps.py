@@ -11,6 +11,8 @@ from bridge.kafka.topics import AppSource
 
 UnknownApp = Literal["pass", "dead_letter"]
 
+# The lane of records that are about no app.
+COMPANY = "company"
 # An app id becomes a part of the request's address; what is longer is a mistake and not an id.
 MAX_APP_CHARACTERS = 256
 # 16,384 names of up to 256 characters are some 5 MB at most; above it the memory starts afresh.
@@ -33,7 +35,8 @@ class Apps:
         self._unknown = unknown
         self._where = _where(source)
         self._find = _finder(source)
-        self._known: dict[Any, str] = {}
+        # What is about no app needs no listing among the apps.
+        self._known: dict[Any, str] = {COMPANY: COMPANY} if source.from_ == "none" else {}
         for name, app in self._names.items():
             if wrong := _wrong(app):
                 raise ConfigError(f"apps.names: {name!r} leads to an app id that {wrong}")
@@ -107,6 +110,8 @@ def _where(source: AppSource) -> str:
             return "the record's key"
         case "constant":
             return "the constant app"
+        case "none":
+            return "the company"
 
 
 def _finder(source: AppSource) -> Callable[[Sequence[Message], Sequence[Any]], list[Any]]:
@@ -121,6 +126,8 @@ def _finder(source: AppSource) -> Callable[[Sequence[Message], Sequence[Any]], l
             return lambda messages, records: [message.key() for message in messages]
         case "constant":
             return lambda messages, records: [source.value] * len(messages)
+        case "none":
+            return lambda messages, records: [COMPANY] * len(messages)
 
 
 def _header(message: Message, name: str) -> Any:

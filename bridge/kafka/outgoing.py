@@ -46,7 +46,8 @@ class OutgoingRecords:
         self._wire = wire
         self._validator = Validator(stream.record)
         self._source = topic.app
-        self._identity = stream.identity[0] if stream.deletions else None
+        self._about_an_app = topic.app.from_ not in ("constant", "none")
+        self._identity = stream.identity[0] if stream.ordered else None
         self._max_record_bytes = max_record_bytes
         self.app_field = (topic.app.from_ == "field" and topic.app.name) or "app"
         if topic.app.from_ == "field" and topic.format is not WireFormat.JSON:
@@ -56,7 +57,7 @@ class OutgoingRecords:
     @property
     def needed_fields(self) -> list[str]:
         """The fields that no record can do without."""
-        app = [] if self._source.from_ == "constant" else [self.app_field]
+        app = [self.app_field] if self._about_an_app else []
         return [*self._validator.required, *app]
 
     def message(self, record: Any) -> Outgoing:
@@ -67,7 +68,7 @@ class OutgoingRecords:
             SchemaError, SchemaRegistryUnavailable: the topic's schema cannot be registered.
         """
         doc = self._validator.one(record)
-        app = "" if self._source.from_ == "constant" else self._checked_app(record)
+        app = self._checked_app(record) if self._about_an_app else ""
         value = self._wire.write({**doc, self.app_field: app} if self._source.from_ == "field" else doc)
         if len(value) > self._max_record_bytes:
             raise too_large(f"the record has {len(value)} bytes where {self._max_record_bytes} are allowed")
@@ -81,6 +82,8 @@ class OutgoingRecords:
     def _key(self, app: str, doc: Mapping[str, Any]) -> bytes:
         if self._source.from_ == "key":
             return app.encode()
+        if self._identity is not None and self._source.from_ == "none":
+            return str(doc[self._identity]).encode()
         if self._identity is not None:
             return deletion_key(app, doc[self._identity])
         return _spread(app.encode(), doc)

@@ -32,9 +32,12 @@ class _Part(BaseModel):
 
 
 class AppSource(_Part):
-    """Where the app of a record is found: in a field or header (`name`), in the key, or always `value`."""
+    """Where the app of a record is found: in a field or header (`name`), in the key, or always `value`.
 
-    from_: Literal["field", "header", "key", "constant"] = Field(alias="from")
+    `none` says that the stream is about the company and no app.
+    """
+
+    from_: Literal["field", "header", "key", "constant", "none"] = Field(alias="from")
     name: Annotated[str, Field(min_length=1)] | None = None
     value: Annotated[str, Field(min_length=1)] | None = None
 
@@ -118,6 +121,8 @@ def overridden(topic: Topic, changes: Mapping[str, Any]) -> Topic:
         ConfigError: the result is no topic description; the message names the stream and the key.
     """
     changed = topic.model_dump(by_alias=True)
+    if changes.get("app") is not None and topic.app.from_ == "none":
+        raise ConfigError(f"topic of stream {topic.stream!r}: app: its records are about no app; remove it")
     for key, value in changes.items():
         if isinstance(value, Mapping) and key == "dead_letters":
             changed[key] |= {name: inner for name, inner in value.items() if inner is not None}

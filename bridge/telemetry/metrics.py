@@ -15,6 +15,7 @@ from bridge import __version__
 from bridge.core.batcher import Batch
 from bridge.core.books import Books
 from bridge.core.engine import Engine
+from bridge.core.gate import Finding
 from bridge.core.outcome import Accepted, Outcome
 from bridge.core.record import Refused
 
@@ -91,6 +92,13 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._findings = Counter(
+            "bridge_findings",
+            "Records that are valid each by themselves and odd beside the others, by field and problem.",
+            ("stream", "field", "problem"),
+            registry=self.registry,
+        )
+
     def watch(self, stream: str, view: StreamView) -> None:
         """Shows a stream's books from now on."""
         self._views[stream] = view
@@ -126,6 +134,10 @@ class Metrics:
         """Counts what the scheduled job changed at the API."""
         for kind, count in counts.items():
             self._reconciled_records.labels(stream, kind).inc(count)
+
+    def found(self, stream: str, finding: Finding) -> None:
+        """Counts the records of a finding."""
+        self._findings.labels(stream, finding.field, finding.problem).inc(finding.records)
 
 
 class _Streams(Collector):
@@ -165,7 +177,7 @@ BOOKS: dict[str, tuple[str, Callable[[Books], int]]] = {
         lambda books: books.dead_lettered,
     ),
     "bridge_records_superseded": (
-        "Records identical to one sent with them, and so not sent themselves.",
+        "Records that were not sent, as another stands for them: an identical one, or a newer snapshot.",
         lambda books: books.superseded,
     ),
     "bridge_records_handed_over": (
@@ -177,6 +189,10 @@ BOOKS: dict[str, tuple[str, Callable[[Books], int]]] = {
 OUTSTANDING = ("bridge_records_outstanding", "Records received and not yet settled.")
 
 GAUGES: dict[str, tuple[str, Callable[[StreamView], int | None]]] = {
+    "bridge_records_gathering": (
+        "Records held until the whole they belong to is complete.",
+        lambda view: view.engine.gathering,
+    ),
     "bridge_lag_records": (
         "Offsets between what is settled and the end of the topic.",
         lambda view: view.lag,

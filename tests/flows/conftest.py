@@ -13,13 +13,14 @@ from tests.kafka_broker.cluster import Cluster
 
 
 @contextmanager
-def _staged(
+def staged(
     kafka: Cluster[Broker],
     folder: Path,
     sandbox: SandboxConfig | None = None,
     stream: str = "usage",
     **topic_settings: str,
 ) -> Iterator[Stage]:
+    """A stage for as long as the block lasts."""
     with SandboxServer(sandbox) as server:
         topic = kafka.create_topic(stream, 4, max_message_bytes=10_000_000, **topic_settings)
         dead_letters = kafka.create_topic("dead", 1, max_message_bytes=16_000_000)
@@ -31,45 +32,45 @@ def _staged(
 
 @pytest.fixture
 def stage(any_kafka: Cluster[Broker], tmp_path: Path) -> Iterator[Stage]:
-    with _staged(any_kafka, tmp_path) as made:
+    with staged(any_kafka, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 def real_stage(kafka: Cluster[Broker], tmp_path: Path) -> Iterator[Stage]:
-    with _staged(kafka, tmp_path) as made:
+    with staged(kafka, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 def own_stage(own_kafka: Cluster[OwnBroker], tmp_path: Path) -> Iterator[Stage]:
-    with _staged(own_kafka, tmp_path) as made:
+    with staged(own_kafka, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 def short_tokens(any_kafka: Cluster[Broker], tmp_path: Path) -> Iterator[Stage]:
     """A stage whose access tokens last one second."""
-    with _staged(any_kafka, tmp_path, SandboxConfig(token_lifetime_seconds=1.0)) as made:
+    with staged(any_kafka, tmp_path, SandboxConfig(token_lifetime_seconds=1.0)) as made:
         yield made
 
 
 @pytest.fixture
 def users_stage(any_kafka: Cluster[Broker], tmp_path: Path) -> Iterator[Stage]:
     """A stage for the users stream."""
-    with _staged(any_kafka, tmp_path, stream="users") as made:
+    with staged(any_kafka, tmp_path, stream="users") as made:
         yield made
 
 
 @pytest.fixture
 def compacted_stage(any_kafka: Cluster[Broker], tmp_path: Path) -> Iterator[Stage]:
     """A stage for the users stream on a topic that is compacted, as it should be."""
-    with _staged(any_kafka, tmp_path, stream="users", cleanup_policy="compact") as made:
+    with staged(any_kafka, tmp_path, stream="users", cleanup_policy="compact") as made:
         yield made
 
 
 @pytest.fixture
 def real_users_stage(kafka: Cluster[Broker], tmp_path: Path) -> Iterator[Stage]:
     """The same on Apache Kafka only."""
-    with _staged(kafka, tmp_path, stream="users", cleanup_policy="compact") as made:
+    with staged(kafka, tmp_path, stream="users", cleanup_policy="compact") as made:
         yield made

@@ -140,6 +140,10 @@ class Stage:
         """Switches all faults off."""
         self._ask("/_sandbox/faults", method="DELETE")
 
+    def reset(self) -> None:
+        """Makes the sandbox forget all that it took, and its faults."""
+        self._ask("/_sandbox/reset", b"")
+
     def state(self) -> dict[str, Any]:
         """What the sandbox tells of itself."""
         state: dict[str, Any] = self._ask("/_sandbox/state")

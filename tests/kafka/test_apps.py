@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.errors import ConfigError
-from bridge.kafka.apps import Apps, UnknownApp
+from bridge.kafka.apps import COMPANY, Apps, UnknownApp
 from bridge.kafka.refusal import Refusal
 from bridge.kafka.topics import AppSource
 from tests.kafka.records import message
@@ -140,3 +140,8 @@ def one(apps: Apps, name: Any) -> list[str] | str:
         return apps.of([message(b"")], [{"tool": name}])
     except Refusal as refusal:
         return refusal.detail
+
+
+def test_what_is_about_no_app_is_the_companys_and_is_not_looked_up() -> None:
+    made = Apps(AppSource.model_validate({"from": "none"}), {"company": "8f14"}, "dead_letter")
+    assert made.of([message(b"{}"), message(b"{}")], [{}, {"app": "slack"}]) == [COMPANY] * 2

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bridge.kafka import serde, topics
+from bridge.kafka.apps import COMPANY
 from bridge.kafka.avro_schema import load_schema
 from bridge.resources import folder
 from bridge.streams import SINKS
@@ -35,7 +36,8 @@ def test_valid_examples_come_through_every_wire_format(stream: str, wire_format:
     declared = SINKS[stream].record.__annotations__
     assert refusals(decoded) == []
     assert decoded.docs == [{name: e[name] for name in declared if name in e} for e in examples]
-    assert decoded.apps == [example["app"] for example in examples]
+    company = TOPICS[stream].app.from_ == "none"
+    assert decoded.apps == [COMPANY if company else example["app"] for example in examples]
 
 
 @pytest.mark.parametrize("stream", SINKS)

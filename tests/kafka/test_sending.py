@@ -15,11 +15,12 @@ from confluent_kafka import (
 )
 
 from bridge.core.errors import SchemaError
-from bridge.kafka import serde
+from bridge.kafka import serde, topics
 from bridge.kafka.input_lines import InputRecord
 from bridge.kafka.outgoing import OutgoingRecords
 from bridge.kafka.refusal import Refusal, undecodable
 from bridge.kafka.sending import Sent, file_producer, send
+from bridge.streams import SINKS
 from tests.kafka.records import GOOD, GOOD_DOC, USAGE, message, refusals, usage_topic
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
@@ -218,3 +219,12 @@ def test_a_producer_that_is_broken_is_not_the_lines_fault() -> None:
     producer.refuses = KafkaException(KafkaError(KafkaError._FATAL))
     with pytest.raises(KafkaException):
         send(producer, "t", lines(GOOD), outgoing())
+
+
+def test_what_is_about_no_app_needs_none_and_has_the_person_for_its_key() -> None:
+    stream, topic = SINKS["org_chart"], topics.overridden(topics.load_all()["org_chart"], {"format": "json"})
+    made = OutgoingRecords(stream, topic, serde.wire(stream, topic), {"Slack": "8f14"}, "dead_letter")
+    assert made.needed_fields == ["email"]
+    sent = made.message({"email": "Ada@Example.com", "title": "Analyst", "shoe size": 38})
+    assert (sent.key, sent.headers) == (b"ada@example.com", [])
+    assert sent.value == b'{"email":"ada@example.com","title":"Analyst"}'

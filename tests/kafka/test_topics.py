@@ -129,3 +129,10 @@ def test_a_change_that_does_not_fit_names_stream_and_key() -> None:
         ConfigError, match=r"topic of stream 'usage': dead_letters\.topic is the topic itself"
     ):
         overridden(load_all()["usage"], {"dead_letters": {"topic": "productiv.usage"}})
+
+
+def test_a_stream_about_no_app_cannot_be_told_to_look_for_one() -> None:
+    org_chart = load_all()["org_chart"]
+    assert overridden(org_chart, {"topic": "mine", "app": None}).app.from_ == "none"
+    with pytest.raises(ConfigError, match="stream 'org_chart': app: its records are about no app; remove it"):
+        overridden(org_chart, {"app": {"from": "key"}})

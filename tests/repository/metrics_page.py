@@ -42,6 +42,8 @@ Each label has a handful of values; no app, e-mail address or topic is ever amon
 | `operation` | the API calls, such as `publish_usage_events` |
 | `outcome` | `accepted`, `throttled`, `unavailable`, `in_doubt`, `rejected`, `denied` |
 | `reason` | `undecodable`, `invalid`, `unknown_app`, `too_large`, `rejected` |
+| `field` | the declared field that a finding is about: `managerEmail`, `snapshot` |
+| `problem` | what was found: `unknown`, `cycle`, `late` |
 | `version` | the version of the bridge |
 """
 

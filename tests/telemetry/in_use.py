@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bridge.core.engine import Engine
+from bridge.core.gate import Finding
 from bridge.core.outcome import Accepted
 from bridge.core.record import Refused
 from bridge.telemetry.metrics import Metrics
@@ -32,6 +33,7 @@ def used() -> tuple[Metrics, View]:
     metrics.watch(STREAM.name, view)
     metrics.request("publish", Accepted(), 0.3)
     metrics.dead_lettered(STREAM.name, [Refused(At((0, 9)), "invalid", "it is wrong")])
+    metrics.found(STREAM.name, Finding("managerEmail", "unknown", 3))
     records = run_of(2)
     records.origins = [Dated((0, 0)), Dated((0, 1))]
     view.engine.receive(records, 0.0)

@@ -7,10 +7,13 @@ import pytest
 from prometheus_client.core import Metric
 
 from bridge.core.flood_guard import FloodLimits
+from bridge.core.gate import Finding
 from bridge.core.outcome import Accepted, Denied, Outcome, Rejected, Throttled, Unavailable
 from bridge.core.record import Refused
 from bridge.telemetry.metrics import REQUEST_SECONDS, Metrics
 from tests.core.records import STREAM, At, decoded, engine, limits, run_of
+from tests.core.test_gate import engine as gated_engine
+from tests.core.test_gate import snapshot
 from tests.switching import threads_taking_turns_often
 from tests.telemetry.in_use import Dated, View, used
 
@@ -20,6 +23,8 @@ BOUNDED = {
     "operation": "one of the API calls",
     "outcome": "one of the outcomes",
     "reason": "one of the reasons that Refused lists",
+    "field": "a field that a stream declares",
+    "problem": "one of the few that a stream looks for",
     "version": "one in a process",
     "le": "a bucket",
 }
@@ -151,6 +156,13 @@ def test_gauges_are_read_when_asked() -> None:
     assert [stream_value(metrics, f"bridge_{gauge}") for gauge in gauges] == [5, 4, 1, 1, 1, 1, 0]
 
 
+def test_what_a_gate_holds_shows() -> None:
+    metrics, view = used()
+    view.engine = gated_engine()
+    view.engine.receive(snapshot(1, 3, size=9), 0.0)
+    assert stream_value(metrics, "bridge_records_gathering") == 3
+
+
 def test_a_lag_that_nobody_knows_yet_is_not_shown_as_none() -> None:
     metrics = Metrics(lambda: 0.0)
     metrics.watch(STREAM.name, View(engine()))
@@ -174,6 +186,14 @@ def test_dead_letters_are_counted_by_reason() -> None:
     metrics.dead_lettered("usage", refused)
     assert value(metrics, "bridge_dead_letters_total", stream="usage", reason="invalid") == 2
     assert value(metrics, "bridge_dead_letters_total", stream="usage", reason="rejected") == 1
+
+
+def test_findings_count_the_records_concerned() -> None:
+    metrics = Metrics(lambda: 0.0)
+    for records in (3, 4):
+        metrics.found("org_chart", Finding("managerEmail", "cycle", records))
+    labels = {"stream": "org_chart", "field": "managerEmail", "problem": "cycle"}
+    assert value(metrics, "bridge_findings_total", **labels) == 7
 
 
 def test_two_processes_share_nothing() -> None:
