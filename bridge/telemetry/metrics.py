@@ -87,7 +87,7 @@ class Metrics:
         )
         self._difference = Counter(
             "bridge_reconcile_differences",
-            "Adds, changes and leavers that the scheduled job found, whether or not it made up for them.",
+            "Records that the scheduled job found to differ: adds, changes and leavers, mended or not.",
             ("stream", "kind"),
             registry=self.registry,
         )

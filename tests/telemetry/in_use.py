@@ -34,6 +34,9 @@ def used() -> tuple[Metrics, View]:
     metrics.request("publish", Accepted(), 0.3)
     metrics.dead_lettered(STREAM.name, [Refused(At((0, 9)), "invalid", "it is wrong")])
     metrics.found(STREAM.name, Finding("managerEmail", "unknown", 3))
+    metrics.difference(STREAM.name, {"leavers": 2})
+    metrics.reconciled(STREAM.name, "applied")
+    metrics.reconciled_records(STREAM.name, deleted=2)
     records = run_of(2)
     records.origins = [Dated((0, 0)), Dated((0, 1))]
     view.engine.receive(records, 0.0)

@@ -25,6 +25,8 @@ BOUNDED = {
     "reason": "one of the reasons that Refused lists",
     "field": "a field that a stream declares",
     "problem": "one of the few that a stream looks for",
+    "result": "equal, applied, failed, or refused for one of a few reasons",
+    "kind": "posted, deleted, rejected; adds, changes, leavers",
     "version": "one in a process",
     "le": "a bucket",
 }
