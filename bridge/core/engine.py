@@ -6,13 +6,14 @@ Nothing here waits, reads a clock or talks to anyone, so tests can drive it thro
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from bridge.core.batcher import Batch, Batcher, BatchLimits
+from bridge.core.batcher import Batch, Batcher, BatchLimits, lanes_of
 from bridge.core.books import Books
 from bridge.core.flood_guard import FloodGuard, FloodLimits
+from bridge.core.journal import Found, Journal, State
 from bridge.core.offsets import Hold, Offsets
-from bridge.core.outcome import Accepted, Outcome
-from bridge.core.record import Decoded
-from bridge.core.sender import Bury, Sender, SendLimits
+from bridge.core.outcome import Accepted, InDoubt, Outcome
+from bridge.core.record import Decoded, Doc, Origin, Refused
+from bridge.core.sender import Bury, Park, Sender, SendLimits, park
 from bridge.core.stream import SinkStream
 
 
@@ -35,6 +36,9 @@ class Engine:
     ) -> None:
         self.books = Books()
         self.offsets = Offsets()
+        self.journal = Journal()
+        self._stream = stream
+        self._topic = topic
         self._limits = limits
         self._batcher = Batcher(limits.batch, stream, topic, self.offsets, self.books)
         send = replace(limits.send, in_flight_per_lane=1) if stream.ordered else limits.send
@@ -43,6 +47,8 @@ class Engine:
         self._decoding = FloodGuard(limits.flood)
         self._sending = FloodGuard(limits.flood)
         self._burying_bytes = 0
+        self._bury: list[Bury] = []
+        self._park: list[Park] = []
 
     @property
     def tripped(self) -> str | None:
@@ -72,17 +78,22 @@ class Engine:
             return 0
         return max(0, self._limits.max_outstanding_records - self.offsets.outstanding)
 
-    def receive(self, decoded: Decoded, now: float) -> Bury | None:
-        """Takes in records of partitions that are ours. Returns what must be dead-lettered of them."""
+    def receive(self, decoded: Decoded, now: float) -> None:
+        """Takes in records of partitions that are ours; `aside` says what must not be sent of them."""
         self.books.received += len(decoded.docs) + len(decoded.refused)
-        self._sender.add(self._batcher.add(decoded, now))
-        if not decoded.refused:
-            self._decoding.note(len(decoded.docs), 0)
-            return None
-        hold = Hold()
-        self.offsets.add(hold, [refused.origin for refused in decoded.refused])
         self._decoding.note(len(decoded.docs), len(decoded.refused))
-        return self._burying(Bury(hold, decoded.refused))
+        sifted = self.journal.sift(decoded)
+        for found in sifted.again:
+            self.offsets.add(found.hold, found.origins[found.hold.count :])
+        for found in sifted.whole:
+            self._come_again(found, now)
+        self._sender.add(self._batcher.add(sifted.rest, now))
+        self._refuse(sifted.rest.refused)
+
+    def aside(self) -> tuple[list[Bury], list[Park]]:
+        """What has come up for the dead letters and for the in-doubt topic since the last call."""
+        aside, self._bury, self._park = (self._bury, self._park), [], []
+        return aside
 
     def take(self, now: float) -> Batch | None:
         """The next batch to send now; None if there is none, or the stream has been stopped."""
@@ -91,24 +102,32 @@ class Engine:
         self._sender.add(self._batcher.close_aged(now))
         return self._sender.take(now)
 
-    def returned(self, batch: Batch, outcome: Outcome, now: float) -> Bury | None:
-        """Takes a batch back with its outcome. Returns what must be dead-lettered of it."""
+    def returned(self, batch: Batch, outcome: Outcome, now: float) -> None:
+        """Takes a batch back with its outcome; `aside` says what must not be sent again of it."""
         size = batch.hold.count
         verdict = self._sender.returned(batch, outcome, now)
-        if isinstance(verdict, Bury):
-            self._sending.note(0, len(verdict.refused))
-            return self._burying(verdict)
-        if isinstance(outcome, Accepted):
-            self._sending.note(size, 0)
-            self.books.batches += 1
-        if verdict is not None:
-            self.books.delivered += self.offsets.settle(verdict.hold)
-        return None
+        match verdict:
+            case Bury():
+                self._sending.note(0, len(verdict.refused))
+                self._burying(verdict)
+            case Park():
+                self._parking(verdict)
+            case _:
+                if isinstance(outcome, Accepted):
+                    self._sending.note(size, 0)
+                    self.books.batches += 1
+                if verdict is not None:
+                    self.books.delivered += self.offsets.settle(verdict.hold)
 
     def buried(self, bury: Bury) -> None:
         """Settles records that the dead-letter topic has acknowledged."""
         self._burying_bytes -= bury.bytes
         self.books.dead_lettered += self.offsets.settle(bury.hold)
+
+    def parked(self, parked: Park) -> None:
+        """Settles records that the in-doubt topic has acknowledged."""
+        self._burying_bytes -= parked.batch.bytes
+        self.books.in_doubt += self.offsets.settle(parked.batch.hold)
 
     def close_open(self) -> None:
         """Closes the open batches, however young, so that what is here can go out before partitions go."""
@@ -117,6 +136,8 @@ class Engine:
     def give_up(self, partitions: Iterable[int]) -> int:
         """Hands partitions over; returns how many of their records the next owner must read again."""
         self.close_open()
+        partitions = list(partitions)
+        self.journal.give_up(partitions)
         handed_over = self.offsets.revoke(partitions)
         self.books.handed_over += handed_over
         self._sender.drop_unowned()
@@ -129,9 +150,56 @@ class Engine:
         times = [t for t in (self._batcher.next_close(), self._sender.next_try()) if t is not None]
         return min(times, default=None)
 
-    def _burying(self, bury: Bury) -> Bury | None:
+    def _come_again(self, found: Found, now: float) -> None:
+        """Does with records that the journal knows what their entry asks for."""
+        if found.same and found.entry.state is not State.OPEN:
+            self.books.settled_before += self.offsets.settle(found.hold)
+        elif found.same and self._limits.send.park:
+            docs = [doc or {} for doc in found.docs]
+            batch = self._batch(found.entry.app, found.origins, docs, found.hold, now)
+            batch.bytes, batch.id = sum(found.sizes), found.entry.batch
+            self._parking(park(batch, InDoubt("the bridge ended before the answer of the API came")))
+        else:
+            self._again(found, now)
+
+    def _again(self, found: Found, now: float) -> None:
+        """Sends them once more: policy says so, or these are not the records that the entry was written for.
+
+        As one batch, so that the same records go out under the name that they had.
+        """
+        apps = list(
+            dict.fromkeys(app for app, doc in zip(found.apps, found.docs, strict=True) if doc is not None)
+        )
+        groups = [
+            [n for n, doc in enumerate(found.docs) if doc is not None and found.apps[n] == app]
+            for app in apps
+        ]
+        origins = [[found.origins[n] for n in group] for group in groups]
+        *holds, refused = self.offsets.split(found.hold, *origins, [one.origin for one in found.refused])
+        self._burying(Bury(refused, found.refused))
+        for app, group, hold in zip(apps, groups, holds, strict=True):
+            docs = [doc for n in group if (doc := found.docs[n]) is not None]
+            batch = self._batch(app, [found.origins[n] for n in group], docs, hold, now)
+            batch.bytes = sum(found.sizes[n] for n in group)
+            batch.seal(self._topic)
+            self._sender.add([batch])
+
+    def _batch(self, app: str, origins: list[Origin], docs: list[Doc], hold: Hold, now: float) -> Batch:
+        [lane] = lanes_of(self._stream, Decoded(origins[:1], [app]))
+        return Batch(app, lane, self._stream.operation, now, origins, docs, hold=hold)
+
+    def _refuse(self, refused: list[Refused]) -> None:
+        if refused:
+            hold = Hold()
+            self.offsets.add(hold, [one.origin for one in refused])
+            self._burying(Bury(hold, refused))
+
+    def _burying(self, bury: Bury) -> None:
         """Lets these records go to the dead letters, unless they are what tripped the flood guard."""
-        if self.tripped or not bury.refused:
-            return None
-        self._burying_bytes += bury.bytes
-        return bury
+        if bury.refused and not self.tripped:
+            self._burying_bytes += bury.bytes
+            self._bury.append(bury)
+
+    def _parking(self, parked: Park) -> None:
+        self._burying_bytes += parked.batch.bytes
+        self._park.append(parked)

@@ -99,7 +99,7 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
                     batch.sizes.append(10)
                 else:
                     batch.refused.append(Refused(origin, "invalid", "it is wrong"))
-        self.note(self.engine.receive(batch, self.now))
+        self.engine.receive(batch, self.now)
         self.send()
 
     @rule(seconds=st.floats(0, 100))
@@ -132,7 +132,7 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
                 outcome = Rejected(400, "bad request", items)
             else:
                 self.accepted.update(doc["id"] for doc in batch.docs)
-        self.note(self.engine.returned(batch, outcome, self.now))
+        self.engine.returned(batch, outcome, self.now)
         self.send()
 
     @precondition(lambda self: self.burying)
@@ -194,18 +194,18 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
                 self.in_flight.remove(batch)
                 poison = [index for index, doc in enumerate(batch.docs) if doc["id"] % 7 == 0]
                 outcome: Outcome = Rejected(400, "bad request") if poison else Accepted()
-                self.note(self.engine.returned(batch, outcome, self.now))
+                self.engine.returned(batch, outcome, self.now)
+            self.send()
             for bury in self.burying:
                 self.engine.buried(bury)
             self.burying.clear()
         assert self.engine.books.balance(0)
         assert not self.engine.waiting
 
-    def note(self, bury: Bury | None) -> None:
-        if bury is not None:
-            self.burying.append(bury)
-
     def send(self) -> None:
+        burying, parking = self.engine.aside()
+        self.burying += burying
+        assert not parking
         while (batch := self.engine.take(self.now)) is not None:
             assert len(batch)
             assert len({doc["id"] for doc in batch.docs}) == len(batch)
