@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from random import random
 from typing import TYPE_CHECKING
 
@@ -12,19 +13,27 @@ import structlog
 from confluent_kafka.admin import AdminClient
 
 from bridge import config
+from bridge.applications import Registration, Registry, Wanted
 from bridge.core.backoff import Backoff
 from bridge.core.batcher import BatchLimits
 from bridge.core.engine import Engine, EngineLimits
 from bridge.core.errors import ConfigError
 from bridge.core.flood_guard import FloodLimits
 from bridge.core.sender import SendLimits
+from bridge.core.stream import SinkStream
+from bridge.delivery import Direct, Journaled
 from bridge.kafka import serde
 from bridge.kafka.consumer import Consumer
-from bridge.kafka.create_topics import create_missing
+from bridge.kafka.create_topics import create_journal, create_memory, create_missing
 from bridge.kafka.dead_letters import DeadLetters
+from bridge.kafka.journal import KafkaJournal
+from bridge.kafka.journal_entries import JournalFormat
+from bridge.kafka.registered_apps import RegisteredApps
 from bridge.kafka.topics import Topic, load_all, overridden
+from bridge.kafka.turn import Turn
 from bridge.productiv.auth import Credentials
-from bridge.productiv.client import Client
+from bridge.productiv.client import Client, OnRequest
+from bridge.productiv.questions import Questions
 from bridge.productiv.settings import ClientSettings
 from bridge.sink import Sink, SinkTimes
 from bridge.streams import SINKS
@@ -66,9 +75,10 @@ async def run(
     topics = sink_topics(settings, only)
     if settings.kafka.create_topics:
         await asyncio.to_thread(_create_topics, settings, topics)
+    settings = await with_app_ids(settings, register=True)
     metrics = Metrics(time.time)
     pulse = Pulse()
-    async with _client(settings, metrics) as client:
+    async with _client(settings, metrics.request) as client:
         sinks = {name: _sink(settings, topic, client, metrics) for name, topic in topics.items()}
         with _operations_port(settings, metrics, pulse, lambda: _not_ready(client, sinks)) as url:
             started(Running(sinks, url))
@@ -95,6 +105,7 @@ def sink_topics(settings: config.Settings, only: Collection[str] = ()) -> dict[s
                 "format": sink.format,
                 "app": sink.app and sink.app.model_dump(by_alias=True),
                 "dead_letters": {"topic": sink.dead_letter_topic},
+                "in_doubt": None if SINKS[name].resend_safe else {"topic": sink.in_doubt_topic},
             },
         )
         for name, sink in settings.sinks.items()
@@ -122,11 +133,75 @@ def _registry(settings: config.Settings) -> "SchemaRegistryClient | None":
 
 def _create_topics(settings: config.Settings, topics: dict[str, Topic]) -> None:
     admin = AdminClient({**settings.kafka.client_settings()})
-    for name in create_missing(admin, topics.values(), settings.kafka.replication_factor):
+    created = create_missing(admin, topics.values(), settings.kafka.replication_factor)
+    if not all(SINKS[stream].resend_safe for stream in topics):
+        created += create_journal(admin, settings.kafka.journal_topic, settings.kafka.replication_factor)
+    for name in created:
         log.info("topic_created", topic=name)
 
 
-def _client(settings: config.Settings, metrics: Metrics) -> Client:
+def remembered_apps(settings: config.Settings) -> RegisteredApps:
+    """The memory of the applications that the bridge registered."""
+    return RegisteredApps(settings.kafka.client_settings(), settings.apps.topic)
+
+
+async def with_app_ids(settings: config.Settings, register: bool = False) -> config.Settings:
+    """The settings with the ids of registered applications among `apps.names`, whose own entries win.
+
+    With `register`, configured applications that have no id are registered first.
+
+    Raises:
+        BridgeError: Kafka or the API does not do its part.
+    """
+    remembered = await _registry_of_apps(settings).names()
+    if register and any(name not in remembered for name in settings.applications):
+        wanted = {name: each.told() for name, each in settings.applications.items()}
+        remembered |= {each.name: each.app_id for each in await register_apps(settings, wanted)}
+    apps = settings.apps.model_copy(update={"names": {**remembered, **settings.apps.names}})
+    return settings.model_copy(update={"apps": apps})
+
+
+async def register_apps(settings: config.Settings, wanted: Wanted) -> list[Registration]:
+    """Registers those of the applications that have no id yet.
+
+    Raises:
+        BridgeError: Kafka or the API does not do its part.
+    """
+    if settings.kafka.create_topics:
+        await asyncio.to_thread(_create_memory, settings)
+    # A client of its own, closed at once: the one that sends batches would keep asking for what its token
+    # needs only here.
+    async with questions(settings) as productiv:
+        return await _registry_of_apps(settings).register(wanted, productiv)
+
+
+@asynccontextmanager
+async def questions(
+    settings: config.Settings, on_request: OnRequest | None = None
+) -> AsyncIterator[Questions]:
+    """Questions to the API for as long as the block lasts.
+
+    Raises:
+        ConfigError: client id or secret are not to be had.
+    """
+    settings.productiv.require_credentials()
+    async with _client(settings, on_request or (lambda operation, outcome, seconds: None)) as client:
+        yield Questions(client)
+
+
+def _registry_of_apps(settings: config.Settings) -> Registry:
+    topic, group = settings.apps.topic, f"{settings.kafka.group_prefix}.applications"
+    turn = Turn(settings.kafka.client_settings(), topic, group)
+    return Registry(remembered_apps(settings), turn, lambda: datetime.now(UTC))
+
+
+def _create_memory(settings: config.Settings) -> None:
+    admin = AdminClient({**settings.kafka.client_settings()})
+    for name in create_memory(admin, settings.apps.topic, settings.kafka.replication_factor):
+        log.info("topic_created", topic=name)
+
+
+def _client(settings: config.Settings, on_request: OnRequest) -> Client:
     productiv = settings.productiv
     return Client(
         ClientSettings(
@@ -143,18 +218,19 @@ def _client(settings: config.Settings, metrics: Metrics) -> Client:
             retry_after_cap=productiv.retry_after_cap_seconds,
         ),
         lambda: Credentials(productiv.current_client_id(), productiv.current_client_secret()),
-        on_request=metrics.request,
+        on_request=on_request,
     )
 
 
 def _sink(settings: config.Settings, topic: Topic, client: Client, metrics: Metrics) -> Sink:
     stream, chosen = SINKS[topic.stream], settings.sinks[topic.stream]
     kafka = settings.kafka.client_settings()
-    engine = Engine(stream, topic.topic, _limits(chosen), random)
+    engine = Engine(stream, topic.topic, _limits(stream, chosen), random)
+    form = journal_format(settings, topic)
     sink = Sink(
         stream=stream,
         engine=engine,
-        consumer=Consumer(kafka, topic.topic, f"{settings.kafka.group_prefix}.{stream.name}"),
+        consumer=Consumer(kafka, topic.topic, form.group),
         decoder=serde.decoder(
             stream,
             topic,
@@ -163,8 +239,15 @@ def _sink(settings: config.Settings, topic: Topic, client: Client, metrics: Metr
             registry=_registry(settings),
             max_record_bytes=chosen.max_record_bytes,
         ),
-        api=client,
+        delivery=(
+            Direct(client)
+            if stream.resend_safe
+            else Journaled(
+                client, KafkaJournal(kafka, settings.kafka.journal_topic, form), engine.journal, time.time
+            )
+        ),
         dead_letters=DeadLetters(kafka, topic.dead_letters.topic),
+        in_doubt=DeadLetters(kafka, topic.in_doubt.topic) if topic.in_doubt else None,
         times=SinkTimes(chosen.commit_interval_seconds, chosen.revoke_deadline_seconds),
         metrics=metrics,
     )
@@ -172,13 +255,19 @@ def _sink(settings: config.Settings, topic: Topic, client: Client, metrics: Metr
     return sink
 
 
-def _limits(sink: config.Sink) -> EngineLimits:
+def journal_format(settings: config.Settings, topic: Topic) -> JournalFormat:
+    """How the journal speaks of a stream's topic, as the group that reads it."""
+    return JournalFormat(f"{settings.kafka.group_prefix}.{topic.stream}", topic.topic)
+
+
+def _limits(stream: SinkStream, sink: config.Sink) -> EngineLimits:
     return EngineLimits(
         batch=BatchLimits(sink.batch.max_records, sink.batch.max_bytes, sink.batch.max_age_seconds),
         send=SendLimits(
             sink.in_flight,
             sink.in_flight_per_app,
             Backoff(sink.backoff.initial_seconds, sink.backoff.max_seconds),
+            park=sink.in_doubt == "park" and not stream.resend_safe,
         ),
         flood=FloodLimits(
             sink.flood_guard.consecutive, sink.flood_guard.share, sink.flood_guard.window_records

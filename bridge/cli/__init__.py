@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from bridge import __version__
+from bridge.cli.apps import app as apps_app
 from bridge.cli.config import app as config_app
 from bridge.cli.demo import demo
 from bridge.cli.run import run
@@ -24,6 +25,9 @@ app.command()(run)
 app.command()(demo)
 app.command()(sandbox)
 app.command()(send)
+app.add_typer(
+    apps_app, name="apps", help="Register applications at Productiv and show what is known of them."
+)
 app.add_typer(config_app, name="config", help="Show the configuration and its schema.")
 
 

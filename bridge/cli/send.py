@@ -1,5 +1,6 @@
 """`productiv-bridge send`: records from a file, or from standard input, onto a stream's topic."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,6 +67,8 @@ def send(
     """
     settings = config.load(config_file, os.environ)
     logs.configure("console", "error")
+    if settings.apps.unknown == "dead_letter":
+        settings = asyncio.run(wiring.with_app_ids(settings))
     topic = wiring.sink_topics(settings, [stream])[stream]
     outgoing = _outgoing(settings, topic)
     console = Console(stderr=True)
@@ -97,7 +100,7 @@ def _records(
     lines: Iterator[bytes], topic: Topic, outgoing: OutgoingRecords, input_format: InputFormat
 ) -> Iterator[InputRecord]:
     if input_format is InputFormat.NDJSON:
-        return ndjson_records(lines)
+        return ndjson_records(lines, SINKS[topic.stream].exact)
     return csv_records(lines, load_schema(topic.schema_path), outgoing.needed_fields)
 
 

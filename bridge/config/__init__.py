@@ -1,5 +1,6 @@
 """Every setting, typed, described, secret or not; `load` reads them from YAML and the environment."""
 
+from bridge.config.applications import Application
 from bridge.config.kafka import Kafka, SchemaRegistry
 from bridge.config.layers import load
 from bridge.config.model import Apps, Http, Log, Settings
@@ -8,6 +9,7 @@ from bridge.config.sinks import AppOf, Backoff, Batch, FloodGuard, Sink
 
 __all__ = [
     "AppOf",
+    "Application",
     "Apps",
     "Backoff",
     "Batch",

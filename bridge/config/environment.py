@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from bridge.config.shape import AnyKeys, Keys, Path, Shape, Value, at, key_paths
+from bridge.config.shape import AnyKeys, Keys, Named, Path, Shape, Value, at, key_paths
 from bridge.config.tree import Entry, Place, Problem, Tree
 
 PREFIX = "BRIDGE_"
@@ -61,6 +61,8 @@ def _path(variable: str, shape: Shape) -> Path | None:
                 return (*path, "_".join(segments[index:]).lower().replace("_", "."))
             case AnyKeys():
                 return (*path, "__".join(segments[index:]))
+            case Named():
+                path = (*path, segment)
             case _:
                 return None
     return path

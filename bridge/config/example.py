@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bridge.config.model import Settings
-from bridge.config.shape import AnyKeys, Keys, Path, Shape, shape_of
+from bridge.config.shape import AnyKeys, Keys, Named, Path, Shape, shape_of
 from bridge.config.yaml_text import scalar
 
 _WIDTH = 100
@@ -45,16 +45,18 @@ def _section(shape: Keys, values: dict[str, Any], path: Path) -> Iterator[str]:
             yield f"{indent}{key}: {_default(below, values[key])}"
         if isinstance(below, Keys) and values[key] is None:
             yield from _absent(below, indent)
+        if isinstance(below, Named):
+            yield from _absent(below.section, indent)
 
 
 def _absent(shape: Keys, indent: str) -> Iterator[str]:
-    """The keys of a section that is null unless given, as comments."""
+    """The keys of a section that is not there unless given, as comments."""
     for key, below in shape.keys.items():
         yield from _comment(f"{key}: {below.about}", f"{indent}  ")
 
 
 def _default(shape: Shape, value: Any) -> str:
-    return "{}" if isinstance(shape, AnyKeys) else scalar(value)
+    return "{}" if isinstance(shape, AnyKeys | Named) else scalar(value)
 
 
 def _comment(text: str, indent: str = "") -> list[str]:

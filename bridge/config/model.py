@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bridge.config.fields import AnyCase, KeysAmong, Rule, Section, Text, refuse_broken
+from bridge.config.applications import Applications
+from bridge.config.fields import AnyCase, KeysAmong, Rule, Section, Text, TopicName, refuse_broken
 from bridge.config.kafka import Kafka, SchemaRegistry
 from bridge.config.productiv import Productiv
 from bridge.config.sinks import Sink
@@ -22,23 +23,14 @@ class Apps(Section):
     )
     unknown: Literal["pass", "dead_letter"] = Field(
         default="pass",
-        description="What becomes of a record whose app is not in names: pass = the name is taken for a "
-        "Productiv app id, dead_letter = the record goes to the dead letters.",
+        description="What becomes of a record whose app is neither in names nor registered by the bridge: "
+        "pass = the name is taken for a Productiv app id, dead_letter = the record goes to the dead letters.",
     )
-
-    @model_validator(mode="after")
-    def _rules(self) -> Self:
-        refuse_broken(
-            [
-                Rule(
-                    self.unknown == "pass" or bool(self.names),
-                    ("unknown", "names"),
-                    "with unknown: dead_letter and no names, every record would be a dead letter; add "
-                    "apps.names",
-                )
-            ]
-        )
-        return self
+    topic: TopicName = Field(
+        default="productiv.applications",
+        description="Compacted topic in which the bridge remembers the ids of the applications that it "
+        "registered.",
+    )
 
 
 class Http(Section):
@@ -85,6 +77,11 @@ class Settings(BaseSettings):
         description="The schema registry, for topics in the format avro_registry.",
     )
     apps: Apps = Field(default_factory=Apps, description="Which Productiv app a record belongs to.")
+    applications: Applications = Field(
+        default_factory=dict,
+        description="Applications that `run` and `apps register` register at Productiv, once, by the name "
+        "that stands on the topics. Each is a name with these keys, or with none.",
+    )
     sinks: Annotated[dict[str, Sink], KeysAmong(tuple(SINKS)), AfterValidator(_known_and_complete)] = Field(
         default_factory=dict,
         description="The streams from Kafka to the API, by name. One that is not mentioned runs with its "
@@ -116,8 +113,23 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
-        refuse_broken(rule for name, sink in self.sinks.items() for rule in self._sink_fits(name, sink))
+        sinks = (rule for name, sink in self.sinks.items() for rule in self._sink_fits(name, sink))
+        refuse_broken([*sinks, *self._apps_fit()])
         return self
+
+    def _apps_fit(self) -> Iterator[Rule]:
+        yield Rule(
+            self.apps.unknown == "pass" or bool(self.apps.names) or bool(self.applications),
+            ("apps.unknown", "apps.names"),
+            "with unknown: dead_letter and no names, every record would be a dead letter; add apps.names or "
+            "applications",
+        )
+        for name in self.applications:
+            yield Rule(
+                name not in self.apps.names,
+                (f"applications.{name}", f"apps.names.{name}"),
+                f"apps.names gives the id of {name!r} already, so there is nothing to register; remove one",
+            )
 
     def _sink_fits(self, name: str, sink: Sink) -> Iterator[Rule]:
         half = self.kafka.max_poll_interval_seconds / 2

@@ -41,7 +41,15 @@ class AnyKeys:
     dotted: bool
 
 
-Shape = Value | Keys | AnyKeys
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A mapping whose keys are the user's own, each with a section of the same shape."""
+
+    about: str
+    section: Keys
+
+
+Shape = Value | Keys | AnyKeys | Named
 
 
 @cache
@@ -58,6 +66,8 @@ def at(shape: Shape, path: Path) -> Shape | None:
                 shape = keys[key]
             case AnyKeys():
                 shape = Value()
+            case Named(section=section):
+                shape = section
             case _:
                 return None
     return shape
@@ -102,6 +112,8 @@ def _dictionary(kind: Any, about: str, metadata: list[Any]) -> Shape:
             return Keys(
                 about, False, {n: Keys(section.__doc__ or "", False, _keys(section)) for n in mark.names}
             )
+    if isinstance(section := get_args(kind)[1], type) and issubclass(section, BaseModel):
+        return Named(about, Keys(section.__doc__ or "", False, _keys(section)))
     return AnyKeys(about, any(isinstance(mark, DottedKeys) for mark in metadata))
 
 

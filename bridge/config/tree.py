@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from bridge.config.shape import AnyKeys, Keys, Path, Shape, Value, at, key_paths
+from bridge.config.shape import AnyKeys, Keys, Named, Path, Shape, Value, at, key_paths
 
 
 class Place(NamedTuple):
@@ -66,12 +66,14 @@ def sound(tree: Tree, root: Shape, problems: list[Problem], path: Path = ()) -> 
             kept[key] = Entry(sound(entry.value, root, problems, here), entry.place)
         elif entry.value is not None or _nullable(shape):
             kept[key] = entry
+        elif isinstance(at(root, path), Named):
+            kept[key] = Entry({}, entry.place)  # a name alone ("CRM:" and nothing below) is one all the same
         # What is left is an empty section ("kafka:" and nothing below), which means its defaults.
     return kept
 
 
 def _nullable(shape: Shape) -> bool:
-    return not isinstance(shape, AnyKeys) and shape.nullable
+    return isinstance(shape, Value | Keys) and shape.nullable
 
 
 def _misfit(entry: Entry, shape: Shape) -> str | None:
@@ -85,6 +87,8 @@ def _misfit(entry: Entry, shape: Shape) -> str | None:
             return f"keys are needed here, not a single value: {', '.join(keys)}"
         case AnyKeys(), str():
             return "names with a value each are needed here, not a single value"
+        case Named(), str():
+            return "names with keys below each are needed here, not a single value"
         case _:
             return None
 

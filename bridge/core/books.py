@@ -8,8 +8,8 @@ class Books:
     """Counts of records since the process started.
 
     `superseded`: identical to a record sent with it, so not sent itself. `handed_over`: given up with its
-    partition while outstanding, and read again by the next owner. `in_doubt`: sent, the answer lost, and kept
-    on the in-doubt topic. `settled_before`: read again, though the delivery journal knows that it was settled.
+    partition while outstanding, and read again by the next owner. `in_doubt`: sent, the answer lost, and
+    kept on the in-doubt topic. `settled_before`: read again, but settled earlier, as the journal knows.
     `batches`: accepted by the API.
     """
 

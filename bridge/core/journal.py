@@ -1,9 +1,9 @@
 """What the delivery journal says of records that must never be sent twice.
 
-Before a batch is sent, an entry that names its records is written and acknowledged; after a certain answer the
-entry is closed, and once the commit has passed its records it is forgotten. Whoever takes a partition over
-reads the entries left there first, and holds the records that come again against them. Nothing here writes
-or reads: the entries come in, and what to do comes out.
+Before a batch is sent, an entry that names its records is written and acknowledged; after a certain answer
+the entry is closed, and once the commit has passed its records it is forgotten. Whoever takes a partition
+over reads the entries left there first, and holds the records that come again against them. Nothing here
+writes or reads: the entries come in, and what to do comes out.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -85,9 +85,9 @@ class Found:
 
 @dataclass(slots=True)
 class Sifted:
-    """What was received, parted: `rest` no entry names; the others came `again`, the last of some, now `whole`.
+    """What was received, parted: `rest` is what no entry names; the others came `again`.
 
-    A `Found` that is whole is in both.
+    Those of which all records are here now are `whole`, and may be in both.
     """
 
     rest: Decoded

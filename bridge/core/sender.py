@@ -51,7 +51,7 @@ class Bury:
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """Nobody knows whether the API took this batch: it belongs on the in-doubt topic, and is settled there."""
+    """Nobody knows whether the API took this batch: it belongs on the in-doubt topic and is settled there."""
 
     batch: Batch
     refused: list[Refused]

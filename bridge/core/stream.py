@@ -45,10 +45,10 @@ class SinkStream:
 
     `record` is a TypedDict with pydantic constraints: the fields sent to the API, validated. The app is not
     among them: it comes from a field, header, key or constant, as configured.
-    `identity` names the fields that make two records the same; identical ones in a batch are sent once. Empty:
-    each record is one of its own, however alike.
-    `resend_safe` says whether a batch whose answer was lost may be sent again. If not, each batch goes through
-    the delivery journal, and its lanes must be by partition, as the journal is kept and fenced by partition.
+    `identity` names the fields that make two records the same; identical ones in a batch are sent once.
+    Empty: each record is one of its own, however alike.
+    `resend_safe` says whether a batch whose answer was lost may be sent again. If not, each batch goes
+    through the delivery journal, and its lanes are by partition, as the journal is kept and fenced by it.
     `exact` streams carry decimal numbers that must not pass through a binary float; they cost more to read.
     `ordered` streams send the records of an app in the order of the topic, one request at a time, and of
     identical records in a batch the last; of others the first stands for all.

@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 CALL_SECONDS = 30.0
 RETRY_SECONDS = 1.0
 READ_SECONDS = 120.0
+THREADS = 8  # transactions at once; each takes some 10 ms
 FIXED: dict[str, Any] = {
     "enable.idempotence": True,
     "acks": "all",
@@ -42,7 +43,7 @@ class KafkaJournal:
         self._topic = topic
         self._form = form
         self._leases: dict[int, _KafkaLease] = {}
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"journal-{form.topic}")
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"journal-{form.topic}")
 
     async def take_over(self, partitions: Collection[int]) -> Mapping[int, Sequence[Entry]]:
         """Ends the leases of earlier owners, then reads what they left; tries for as long as that takes."""
@@ -51,7 +52,7 @@ class KafkaJournal:
         while True:
             try:
                 return await asyncio.get_running_loop().run_in_executor(
-                    self._thread, self._take_over, list(partitions)
+                    self._threads, self._take_over, list(partitions)
                 )
             except (KafkaException, BridgeError) as error:
                 log.warning("journal_not_read", topic=self._topic, error=str(error))
@@ -73,7 +74,7 @@ class KafkaJournal:
         settings = {**self._settings, **FIXED, "transactional.id": name}
         producer = Producer(settings, logger=librdkafka_logger())
         producer.init_transactions(CALL_SECONDS)
-        return _KafkaLease(producer, self._topic, place, self._form, partition)
+        return _KafkaLease(producer, self._topic, place, self._form, partition, self._threads)
 
     def _left(self, partitions: list[int], places: list[int]) -> dict[int, list[Entry]]:
         left: dict[tuple[int, str], Entry | None] = {}
@@ -104,38 +105,45 @@ class _KafkaLease:
     """One transactional producer. Writes that wait for the same moment share a transaction."""
 
     def __init__(
-        self, producer: Producer, topic: str, place: int, form: JournalFormat, partition: int
+        self,
+        producer: Producer,
+        topic: str,
+        place: int,
+        form: JournalFormat,
+        partition: int,
+        threads: ThreadPoolExecutor,
     ) -> None:
         self._producer = producer
         self._topic = topic
         self._place = place
         self._form = form
         self._partition = partition
+        self._threads = threads
         self._waiting: dict[str, Entry | None] = {}
         self._turn = asyncio.Lock()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"journal-{partition}")
-        self._written = 0  # how many turns have ended
+        self._turns = 0  # how many have ended well
         self._fenced = False
 
     async def write(self, entries: Mapping[str, Entry | None]) -> None:
         """Returns once these entries are acknowledged; waits for Kafka as long as that takes."""
         self._waiting.update(entries)
-        due = self._written + (
-            2 if self._turn.locked() else 1
-        )  # a turn that has begun is too early for these
+        due = self._turns + (2 if self._turn.locked() else 1)  # a turn under way is too early for these
         async with self._turn:
-            if self._written >= due:  # another's turn has taken these along
+            if self._turns < due:  # else another's turn has taken these along
+                values, self._waiting = self._waiting, {}
+                await self._until_written(values)
+                self._turns += 1
+
+    async def _until_written(self, values: Mapping[str, Entry | None]) -> None:
+        loop = asyncio.get_running_loop()
+        while not self._fenced:
+            error = await loop.run_in_executor(self._threads, self._commit, values)
+            if error is None:
                 return
-            values, self._waiting = self._waiting, {}
-            loop = asyncio.get_running_loop()
-            while not self._fenced:
-                error = await loop.run_in_executor(self._thread, self._commit, values)
-                if error is None:
-                    self._written += 1
-                    return
-                log.warning("journal_not_written", topic=self._topic, error=error)
+            log.warning("journal_not_written", topic=self._topic, error=error)
+            if not self._fenced:
                 await asyncio.sleep(RETRY_SECONDS)
-            raise Fenced
+        raise Fenced
 
     def forget(self, batches: Collection[str]) -> None:
         """Deletes entries together with the next write."""

@@ -131,6 +131,14 @@ BOOKS: dict[str, tuple[str, Callable[[Books], int]]] = {
         "Records identical to one sent with them, and so not sent themselves.",
         lambda books: books.superseded,
     ),
+    "bridge_records_in_doubt": (
+        "Records put on the in-doubt topic, as nobody knows whether the Productiv API took them.",
+        lambda books: books.in_doubt,
+    ),
+    "bridge_records_settled_before": (
+        "Records read again that the delivery journal knows as settled, and so not sent again.",
+        lambda books: books.settled_before,
+    ),
     "bridge_records_handed_over": (
         "Records given up with their partition while outstanding; the next owner reads them again.",
         lambda books: books.handed_over,

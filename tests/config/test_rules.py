@@ -62,7 +62,7 @@ BROKEN = {
     "all apps unknown": (
         "apps:\n  unknown: dead_letter",
         "2: apps.unknown: with unknown: dead_letter and no names, every record would be a dead letter; "
-        "add apps.names",
+        "add apps.names or applications",
     ),
     "field without name": (
         "sinks:\n  usage:\n    app: {from: field}",

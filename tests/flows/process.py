@@ -36,18 +36,28 @@ class BridgeProcess:
         self.log = folder / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._url = ""
+        self._begun = 0
 
     def start(self) -> "BridgeProcess":
         """Starts it and waits until it serves its operations port."""
-        begin = self.log.stat().st_size if self.log.exists() else 0
+        self.begin()
+        self.wait_until_started()
+        return self
+
+    def begin(self) -> None:
+        """Starts it and returns at once."""
+        self._begun = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "bridge", "run", "--config", str(self.config)]
             command += ["--only", self._stream]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        eventually(lambda: bool(self._events("started", begin)) or not self.running, "the bridge starts")
+
+    def wait_until_started(self) -> None:
+        """Returns when it serves its operations port; fails if it ends instead."""
+        begun = self._begun
+        eventually(lambda: bool(self._events("started", begun)) or not self.running, "the bridge starts")
         assert self.running, f"the bridge ended at once:\n{self.log.read_text()}"
-        self._url = str(self._events("started", begin)[0]["operations_port"])
-        return self
+        self._url = str(self._events("started", begun)[0]["operations_port"])
 
     def change(self, **sections: Any) -> None:
         """Changes sections of the configuration; counts at the next start."""
@@ -86,7 +96,8 @@ class BridgeProcess:
 
     def books(self) -> dict[str, int]:
         """The columns of the books, by the metrics of one scrape."""
-        columns = ("received", "delivered", "dead_lettered", "superseded", "handed_over")
+        settled = ("delivered", "dead_lettered", "superseded", "in_doubt", "settled_before")
+        columns = ("received", *settled, "handed_over")
         samples, labels = self._scrape(), {"stream": self._stream}
         books = {name: int(_sum(samples, f"bridge_records_{name}_total", labels)) for name in columns}
         return books | {"outstanding": int(_sum(samples, "bridge_records_outstanding", labels))}
