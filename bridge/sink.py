@@ -81,6 +81,8 @@ class Sink:
         self._said_tripped = False
         self._taken_over: set[int] = set()
         self.lag: int | None = None
+        self.in_doubt: list[float] | None = None
+        """Since when each record waits on the in-doubt topic, in seconds since 1970, the oldest first."""
 
     async def run(self) -> None:
         """Works until `stop`, then delivers what it can within the drain deadline, commits and leaves.

@@ -17,7 +17,7 @@ from bridge.applications import Registration, Registry, Wanted
 from bridge.core.backoff import Backoff
 from bridge.core.batcher import BatchLimits
 from bridge.core.engine import Engine, EngineLimits
-from bridge.core.errors import ConfigError
+from bridge.core.errors import BridgeError, ConfigError
 from bridge.core.flood_guard import FloodLimits
 from bridge.core.sender import SendLimits
 from bridge.core.stream import SinkStream
@@ -26,6 +26,7 @@ from bridge.kafka import serde
 from bridge.kafka.consumer import Consumer
 from bridge.kafka.create_topics import create_journal, create_memory, create_missing
 from bridge.kafka.dead_letters import DeadLetters
+from bridge.kafka.in_doubt import InDoubt, Resolver
 from bridge.kafka.journal import KafkaJournal
 from bridge.kafka.journal_entries import JournalFormat
 from bridge.kafka.registered_apps import RegisteredApps
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 1.0
+WATCH_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ async def run(
         with _operations_port(settings, metrics, pulse, lambda: _not_ready(client, sinks)) as url:
             started(Running(sinks, url))
             log.info("started", streams=list(sinks), operations_port=url)
-            await _run_until(stop, sinks, client, pulse, settings.shutdown_deadline_seconds)
+            await _run_until(stop, sinks, client, pulse, settings)
     log.info("stopped")
 
 
@@ -260,6 +262,37 @@ def journal_format(settings: config.Settings, topic: Topic) -> JournalFormat:
     return JournalFormat(f"{settings.kafka.group_prefix}.{topic.stream}", topic.topic)
 
 
+def in_doubt(settings: config.Settings, stream: str, keep: bool) -> InDoubt:
+    """The records in doubt of a stream; `keep` keeps their content.
+
+    Raises:
+        ConfigError: the stream has none, as it may be sent twice.
+    """
+    topic = sink_topics(settings, [stream])[stream]
+    if SINKS[stream].resend_safe or topic.in_doubt is None:
+        raise ConfigError(f"{stream} may be sent twice, so none of its records are ever in doubt")
+    kafka, journal = settings.kafka.client_settings(), settings.kafka.journal_topic
+    return InDoubt(kafka, topic.in_doubt.topic, journal, journal_format(settings, topic), keep)
+
+
+def resolver(settings: config.Settings, stream: str) -> Resolver:
+    """What decides about the records in doubt of a stream."""
+    form = journal_format(settings, sink_topics(settings, [stream])[stream])
+    return Resolver(settings.kafka.client_settings(), settings.kafka.journal_topic, form)
+
+
+async def _watch(settings: config.Settings, sink: Sink) -> None:
+    """Keeps count of the records in doubt, for metrics; a Kafka that does not answer is asked again."""
+    records = await asyncio.to_thread(in_doubt, settings, sink.stream.name, keep=False)
+    while True:
+        try:
+            waiting = await asyncio.to_thread(records.read)
+            sink.in_doubt = [one.since / 1000 for one in waiting]
+        except BridgeError as error:
+            log.warning("in_doubt_not_read", stream=sink.stream.name, error=str(error))
+        await asyncio.sleep(WATCH_SECONDS)
+
+
 def _limits(stream: SinkStream, sink: config.Sink) -> EngineLimits:
     return EngineLimits(
         batch=BatchLimits(sink.batch.max_records, sink.batch.max_bytes, sink.batch.max_age_seconds),
@@ -293,18 +326,20 @@ def _not_ready(client: Client, sinks: dict[str, Sink]) -> list[str]:
 
 
 async def _run_until(
-    stop: asyncio.Event, sinks: dict[str, Sink], client: Client, pulse: Pulse, deadline: float
+    stop: asyncio.Event, sinks: dict[str, Sink], client: Client, pulse: Pulse, settings: config.Settings
 ) -> None:
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(sink.run()) for sink in sinks.values()]
-        beating = tasks.create_task(_beat(client, sinks, pulse))
+        aside = [tasks.create_task(_beat(client, sinks, pulse))]
+        aside += [tasks.create_task(_watch(settings, s)) for s in sinks.values() if not s.stream.resend_safe]
         await stop.wait()
         log.info("stopping", outstanding={name: s.engine.offsets.outstanding for name, s in sinks.items()})
         for sink in sinks.values():
             sink.stop()
-        async with asyncio.timeout(deadline):
+        async with asyncio.timeout(settings.shutdown_deadline_seconds):
             await asyncio.wait(running)
-        beating.cancel()
+        for task in aside:
+            task.cancel()
 
 
 async def _beat(client: Client, sinks: dict[str, Sink], pulse: Pulse) -> None:

@@ -9,6 +9,7 @@ from bridge import __version__
 from bridge.cli.apps import app as apps_app
 from bridge.cli.config import app as config_app
 from bridge.cli.demo import demo
+from bridge.cli.in_doubt import app as in_doubt_app
 from bridge.cli.run import run
 from bridge.cli.sandbox import sandbox
 from bridge.cli.send import send
@@ -29,6 +30,7 @@ app.add_typer(
     apps_app, name="apps", help="Register applications at Productiv and show what is known of them."
 )
 app.add_typer(config_app, name="config", help="Show the configuration and its schema.")
+app.add_typer(in_doubt_app, name="in-doubt")
 
 
 def _version(wanted: bool) -> None:

@@ -29,6 +29,7 @@ class StreamView(Protocol):
 
     engine: Engine
     lag: int | None
+    in_doubt: list[float] | None
 
 
 class Metrics:
@@ -145,7 +146,15 @@ BOOKS: dict[str, tuple[str, Callable[[Books], int]]] = {
     ),
 }
 
-GAUGES: dict[str, tuple[str, Callable[[StreamView], int | None]]] = {
+GAUGES: dict[str, tuple[str, Callable[[StreamView], float | None]]] = {
+    "bridge_in_doubt_waiting_records": (
+        "Records on the in-doubt topic that nobody has decided about, whichever process put them there.",
+        lambda view: None if view.in_doubt is None else len(view.in_doubt),
+    ),
+    "bridge_in_doubt_oldest_timestamp_seconds": (
+        "Since when the oldest of these waits, in seconds since 1970; absent if there is none.",
+        lambda view: view.in_doubt[0] if view.in_doubt else None,
+    ),
     "bridge_records_outstanding": (
         "Records received and not yet settled.",
         lambda view: view.engine.offsets.outstanding,
