@@ -206,21 +206,26 @@ def _create_memory(settings: config.Settings) -> None:
 def _client(settings: config.Settings, on_request: OnRequest) -> Client:
     productiv = settings.productiv
     return Client(
-        ClientSettings(
-            api_url=productiv.api_url,
-            token_url=productiv.token_url,
-            contract=productiv.contract,
-            token_auth=productiv.token_auth,
-            connect_timeout=productiv.timeouts.connect_seconds,
-            write_timeout=productiv.timeouts.write_seconds,
-            read_timeout=productiv.timeouts.read_seconds,
-            pool_timeout=productiv.timeouts.pool_seconds,
-            max_connections=productiv.max_connections,
-            rate=productiv.requests_per_second,
-            retry_after_cap=productiv.retry_after_cap_seconds,
-        ),
+        client_settings(productiv),
         lambda: Credentials(productiv.current_client_id(), productiv.current_client_secret()),
         on_request=on_request,
+    )
+
+
+def client_settings(productiv: config.Productiv) -> ClientSettings:
+    """What clients of the API are told."""
+    return ClientSettings(
+        api_url=productiv.api_url,
+        token_url=productiv.token_url,
+        contract=productiv.contract,
+        token_auth=productiv.token_auth,
+        connect_timeout=productiv.timeouts.connect_seconds,
+        write_timeout=productiv.timeouts.write_seconds,
+        read_timeout=productiv.timeouts.read_seconds,
+        pool_timeout=productiv.timeouts.pool_seconds,
+        max_connections=productiv.max_connections,
+        rate=productiv.requests_per_second,
+        retry_after_cap=productiv.retry_after_cap_seconds,
     )
 
 

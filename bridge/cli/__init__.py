@@ -9,10 +9,12 @@ from bridge import __version__
 from bridge.cli.apps import app as apps_app
 from bridge.cli.config import app as config_app
 from bridge.cli.demo import demo
+from bridge.cli.export import export
 from bridge.cli.in_doubt import app as in_doubt_app
 from bridge.cli.run import run
 from bridge.cli.sandbox import sandbox
 from bridge.cli.send import send
+from bridge.cli.upload import upload
 from bridge.core.errors import BridgeError
 
 app = typer.Typer(
@@ -26,6 +28,8 @@ app.command()(run)
 app.command()(demo)
 app.command()(sandbox)
 app.command()(send)
+app.command()(upload)
+app.command()(export)
 app.add_typer(
     apps_app, name="apps", help="Register applications at Productiv and show what is known of them."
 )

@@ -78,7 +78,7 @@ class Productiv(Section):
         default_factory=Timeouts, description="How long one step of a request may take."
     )
     max_connections: int = Field(
-        default=32,
+        default=64,
         ge=1,
         le=1000,
         description="Connections to the API at most, over all streams of this process.",

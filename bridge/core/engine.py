@@ -47,8 +47,9 @@ class Engine:
         self._decoding = FloodGuard(limits.flood)
         self._sending = FloodGuard(limits.flood)
         self._burying_bytes = 0
-        self._bury: list[Bury] = []
         self._park: list[Park] = []
+        self.shown = (Books(), 0)
+        """Books and records outstanding as of the last event: a copy that balances, for other threads."""
 
     @property
     def tripped(self) -> str | None:
@@ -78,60 +79,71 @@ class Engine:
             return 0
         return max(0, self._limits.max_outstanding_records - self.offsets.outstanding)
 
-    def receive(self, decoded: Decoded, now: float) -> None:
-        """Takes in records of partitions that are ours; `aside` says what must not be sent of them."""
+    def receive(self, decoded: Decoded, now: float) -> Bury | None:
+        """Takes in records of partitions that are ours. Returns what must be dead-lettered of them."""
         self.books.received += len(decoded.docs) + len(decoded.refused)
         self._decoding.note(len(decoded.docs), len(decoded.refused))
         sifted = self.journal.sift(decoded)
         for found in sifted.again:
             self.offsets.add(found.hold, found.origins[found.hold.count :])
-        for found in sifted.whole:
-            self._come_again(found, now)
+        refused = sifted.rest.refused + [
+            one for found in sifted.whole for one in self._come_again(found, now)
+        ]
         self._sender.add(self._batcher.add(sifted.rest, now))
-        self._refuse(sifted.rest.refused)
+        # The ledger wants them in order, and those that came again may have come before others of today.
+        refused.sort(key=lambda one: (one.origin.partition() or 0, one.origin.offset() or 0))
+        hold = Hold()
+        self.offsets.add(hold, [one.origin for one in refused])
+        self._show()
+        return self._burying(Bury(hold, refused))
 
-    def aside(self) -> tuple[list[Bury], list[Park]]:
-        """What has come up for the dead letters and for the in-doubt topic since the last call."""
-        aside, self._bury, self._park = (self._bury, self._park), [], []
-        return aside
+    def parking(self) -> list[Park]:
+        """What has come up for the in-doubt topic since the last call."""
+        parking, self._park = self._park, []
+        return parking
 
     def take(self, now: float) -> Batch | None:
         """The next batch to send now; None if there is none, or the stream has been stopped."""
         if self.tripped:
             return None
         self._sender.add(self._batcher.close_aged(now))
+        self._show()
         return self._sender.take(now)
 
-    def returned(self, batch: Batch, outcome: Outcome, now: float) -> None:
-        """Takes a batch back with its outcome; `aside` says what must not be sent again of it."""
+    def returned(self, batch: Batch, outcome: Outcome, now: float) -> Bury | None:
+        """Takes a batch back with its outcome. Returns what must be dead-lettered of it."""
         size = batch.hold.count
         verdict = self._sender.returned(batch, outcome, now)
-        match verdict:
-            case Bury():
-                self._sending.note(0, len(verdict.refused))
-                self._burying(verdict)
-            case Park():
-                self._parking(verdict)
-            case _:
-                if isinstance(outcome, Accepted):
-                    self._sending.note(size, 0)
-                    self.books.batches += 1
-                if verdict is not None:
-                    self.books.delivered += self.offsets.settle(verdict.hold)
+        if isinstance(verdict, Bury):
+            self._sending.note(0, len(verdict.refused))
+            return self._burying(verdict)
+        if isinstance(verdict, Park):
+            self._parking(verdict)
+            return None
+        if isinstance(outcome, Accepted):
+            self._sending.note(size, 0)
+            self.books.batches += 1
+        if verdict is not None:
+            self.books.delivered += self.offsets.settle(verdict.hold)
+        self._show()
+        return None
 
     def buried(self, bury: Bury) -> None:
         """Settles records that the dead-letter topic has acknowledged."""
         self._burying_bytes -= bury.bytes
         self.books.dead_lettered += self.offsets.settle(bury.hold)
+        self._show()
 
     def parked(self, parked: Park) -> None:
         """Settles records that the in-doubt topic has acknowledged."""
         self._burying_bytes -= parked.batch.bytes
         self.books.in_doubt += self.offsets.settle(parked.batch.hold)
+        self._show()
 
     def close_open(self) -> None:
         """Closes the open batches, however young, so that what is here can go out before partitions go."""
         self._sender.add(self._batcher.close_all())
+        self._show()
 
     def give_up(self, partitions: Iterable[int]) -> int:
         """Hands partitions over; returns how many of their records the next owner must read again."""
@@ -141,6 +153,7 @@ class Engine:
         handed_over = self.offsets.revoke(partitions)
         self.books.handed_over += handed_over
         self._sender.drop_unowned()
+        self._show()
         return handed_over
 
     def wake_at(self) -> float | None:
@@ -150,8 +163,8 @@ class Engine:
         times = [t for t in (self._batcher.next_close(), self._sender.next_try()) if t is not None]
         return min(times, default=None)
 
-    def _come_again(self, found: Found, now: float) -> None:
-        """Does with records that the journal knows what their entry asks for."""
+    def _come_again(self, found: Found, now: float) -> list[Refused]:
+        """Does with records what their entry asks for; returns what is to be buried of them."""
         if found.same and found.entry.state is not State.OPEN:
             self.books.settled_before += self.offsets.settle(found.hold)
         elif found.same and self._limits.send.park:
@@ -161,6 +174,8 @@ class Engine:
             self._parking(park(batch, InDoubt("the bridge ended before the answer of the API came")))
         else:
             self._again(found, now)
+            return found.refused
+        return []
 
     def _again(self, found: Found, now: float) -> None:
         """Sends them once more: policy says so, or these are not the records that the entry was written for.
@@ -175,8 +190,7 @@ class Engine:
             for app in apps
         ]
         origins = [[found.origins[n] for n in group] for group in groups]
-        *holds, refused = self.offsets.split(found.hold, *origins, [one.origin for one in found.refused])
-        self._burying(Bury(refused, found.refused))
+        holds = self.offsets.split(found.hold, *origins)
         for app, group, hold in zip(apps, groups, holds, strict=True):
             docs = [doc for n in group if (doc := found.docs[n]) is not None]
             batch = self._batch(app, [found.origins[n] for n in group], docs, hold, now)
@@ -188,17 +202,15 @@ class Engine:
         [lane] = lanes_of(self._stream, Decoded(origins[:1], [app]))
         return Batch(app, lane, self._stream.operation, now, origins, docs, hold=hold)
 
-    def _refuse(self, refused: list[Refused]) -> None:
-        if refused:
-            hold = Hold()
-            self.offsets.add(hold, [one.origin for one in refused])
-            self._burying(Bury(hold, refused))
+    def _show(self) -> None:
+        self.shown = (replace(self.books), self.offsets.outstanding)
 
-    def _burying(self, bury: Bury) -> None:
+    def _burying(self, bury: Bury) -> Bury | None:
         """Lets these records go to the dead letters, unless they are what tripped the flood guard."""
-        if bury.refused and not self.tripped:
-            self._burying_bytes += bury.bytes
-            self._bury.append(bury)
+        if self.tripped or not bury.refused:
+            return None
+        self._burying_bytes += bury.bytes
+        return bury
 
     def _parking(self, parked: Park) -> None:
         self._burying_bytes += parked.batch.bytes

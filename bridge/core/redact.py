@@ -20,6 +20,8 @@ _WINDOW_CHARS = 16 * 1024
 _SIDE = r'[^\s@"<>()\[\]{},;:=&?]'
 _SECRET_NAMES = r"token|secret|passw(?:or)?d|api[_-]?key|authorization|signature"  # noqa: S105
 
+_SECRET_FIELD = re.compile(rf"(?:{_SECRET_NAMES})$", re.IGNORECASE)
+
 
 def _without_query(address: re.Match[str]) -> str:
     return f"{address[1]}?{REDACTED}" if address[2] else address[1]
@@ -47,6 +49,11 @@ _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
     (re.compile(r"(?<![\w.+-])[\w.+-]++%40[\w.+-]++", re.IGNORECASE), EMAIL),
     (re.compile(rf"(?<!{_SIDE}){_SIDE}++(?:@{_SIDE}++)++"), EMAIL),
 )
+
+
+def names_a_secret(name: str) -> bool:
+    """Whether a field of this name holds a secret, whatever it looks like; one named `token_url` does not."""
+    return _SECRET_FIELD.search(name) is not None
 
 
 def redact(text: str) -> str:

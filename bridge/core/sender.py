@@ -136,15 +136,15 @@ class Sender:
 
     def waiting(self) -> dict[str, str]:
         """The apps whose lane waits after a failure, and why."""
-        lanes = list(self._lanes.items())  # a copy in one step, as health and metrics ask from other threads
-        waiting = ((key, lane.cause) for key, lane in lanes if lane.cause is not None and not lane.empty)
+        lanes = self._lanes.copy()  # in one step, as health and metrics ask from other threads
+        waiting = ((key, lane.cause) for key, lane in lanes.items() if lane.cause and not lane.empty)
         return {key if isinstance(key, str) else key[0]: cause for key, cause in waiting}
 
     @property
     def denied(self) -> bool:
         """Whether the API refuses our credentials on any lane."""
         # As in `waiting`: what was handed over with its partitions is no longer our trouble.
-        return any(lane.denied and not lane.empty for lane in list(self._lanes.values()))
+        return any(lane.denied and not lane.empty for lane in self._lanes.copy().values())
 
     def returned(self, batch: Batch, outcome: Outcome, now: float) -> Verdict | None:
         """Takes a batch back with its outcome: it is settled, buried, queued again, or split and queued."""

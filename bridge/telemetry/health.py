@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from prometheus_client import CollectorRegistry, make_asgi_app
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Mount, Route
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from bridge.core.errors import BridgeError
 
@@ -49,13 +50,12 @@ def health_app(registry: CollectorRegistry, pulse: Pulse, not_ready: Callable[[]
         reasons = not_ready()
         return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
 
-    return Starlette(
-        routes=[
-            Route("/healthz", healthz),
-            Route("/readyz", readyz),
-            Mount("/metrics", make_asgi_app(registry)),
-        ]
-    )
+    def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), media_type=content_type)
+
+    pages = (healthz, readyz, metrics)
+    return Starlette(routes=[Route(f"/{page.__name__}", page) for page in pages])
 
 
 @contextmanager

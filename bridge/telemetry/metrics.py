@@ -54,7 +54,7 @@ class Metrics:
         )
         self._request_seconds = Histogram(
             "bridge_request_seconds",
-            "Time from sending a request to the Productiv API until its outcome was known.",
+            "Seconds from sending a request to the Productiv API until its outcome was known.",
             ("operation",),
             buckets=REQUEST_SECONDS,
             registry=self.registry,
@@ -68,7 +68,7 @@ class Metrics:
         )
         self._delay = Histogram(
             "bridge_delay_seconds",
-            "Time from the Kafka timestamp of the first record of a batch until the API accepted the batch.",
+            "Seconds from the Kafka timestamp of the first record of a batch until the API accepted it.",
             ("stream",),
             buckets=DELAY_SECONDS,
             registry=self.registry,
@@ -108,11 +108,16 @@ class _Streams(Collector):
         build.add_metric([], {"version": __version__})
         yield build
         views = dict(self._views)  # a copy, as the loop may add a stream meanwhile
+        shown = {stream: view.engine.shown for stream, view in views.items()}  # once, so that they balance
         for name, (text, count) in BOOKS.items():
             counter = CounterMetricFamily(name, text, labels=["stream"])
-            for stream, view in views.items():
-                counter.add_metric([stream], count(view.engine.books))
+            for stream, (books, _) in shown.items():
+                counter.add_metric([stream], count(books))
             yield counter
+        outstanding = GaugeMetricFamily(*OUTSTANDING, labels=["stream"])
+        for stream, (_, records) in shown.items():
+            outstanding.add_metric([stream], records)
+        yield outstanding
         for name, (text, read) in GAUGES.items():
             gauge = GaugeMetricFamily(name, text, labels=["stream"])
             for stream, view in views.items():
@@ -146,18 +151,16 @@ BOOKS: dict[str, tuple[str, Callable[[Books], int]]] = {
     ),
 }
 
+OUTSTANDING = ("bridge_records_outstanding", "Records received and not yet settled.")
+
 GAUGES: dict[str, tuple[str, Callable[[StreamView], float | None]]] = {
     "bridge_in_doubt_waiting_records": (
         "Records on the in-doubt topic that nobody has decided about, whichever process put them there.",
         lambda view: None if view.in_doubt is None else len(view.in_doubt),
     ),
     "bridge_in_doubt_oldest_timestamp_seconds": (
-        "Since when the oldest of these waits, in seconds since 1970; absent if there is none.",
+        "Seconds since 1970 at which the oldest of these was put there; absent if there is none.",
         lambda view: view.in_doubt[0] if view.in_doubt else None,
-    ),
-    "bridge_records_outstanding": (
-        "Records received and not yet settled.",
-        lambda view: view.engine.offsets.outstanding,
     ),
     "bridge_lag_records": (
         "Offsets between what is settled and the end of the topic.",

@@ -41,8 +41,8 @@ class Produced:
 class EngineUnderAnyOrder(RuleBasedStateMachine):
     """Plays Kafka, the API and the dead-letter topic, and keeps its own account of every offset.
 
-    An offset is `unsettled` from the moment it is received until the API accepts it, the dead-letter topic has
-    it, or an identical record stands for it. Ids divisible by 7 are poison to the API.
+    An offset is `unsettled` from the moment it is received until the API accepts it, the dead-letter topic
+    has it, or an identical record stands for it. Ids divisible by 7 are poison to the API.
     """
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
                     batch.sizes.append(10)
                 else:
                     batch.refused.append(Refused(origin, "invalid", "it is wrong"))
-        self.engine.receive(batch, self.now)
+        self.note(self.engine.receive(batch, self.now))
         self.send()
 
     @rule(seconds=st.floats(0, 100))
@@ -132,7 +132,7 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
                 outcome = Rejected(400, "bad request", items)
             else:
                 self.accepted.update(doc["id"] for doc in batch.docs)
-        self.engine.returned(batch, outcome, self.now)
+        self.note(self.engine.returned(batch, outcome, self.now))
         self.send()
 
     @precondition(lambda self: self.burying)
@@ -194,25 +194,25 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
                 self.in_flight.remove(batch)
                 poison = [index for index, doc in enumerate(batch.docs) if doc["id"] % 7 == 0]
                 outcome: Outcome = Rejected(400, "bad request") if poison else Accepted()
-                self.engine.returned(batch, outcome, self.now)
-            self.send()
+                self.note(self.engine.returned(batch, outcome, self.now))
             for bury in self.burying:
                 self.engine.buried(bury)
             self.burying.clear()
         assert self.engine.books.balance(0)
         assert not self.engine.waiting
 
+    def note(self, bury: Bury | None) -> None:
+        if bury is not None:
+            self.burying.append(bury)
+
     def send(self) -> None:
-        burying, parking = self.engine.aside()
-        self.burying += burying
-        assert not parking
         while (batch := self.engine.take(self.now)) is not None:
             assert len(batch)
             assert len({doc["id"] for doc in batch.docs}) == len(batch)
             self.in_flight.append(batch)
 
     def is_safe(self, record: Produced, commits: dict[int, int]) -> bool:
-        """Whether nothing is lost if the bridge died after these commits: settled, or a twin is read again."""
+        """Whether a death after these commits loses nothing: it is settled, or a twin is read again."""
         if not record.readable:
             return At((record.partition, record.offset)) in self.buried
         twins = [r for log in self.log.values() for r in log if r.readable and r.key == record.key]

@@ -8,13 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from bridge.sandbox import SandboxServer
 from tests.flows.process import BridgeProcess, eventually
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
 
+_NO_COORDINATOR_YET = {
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+}
 BEGIN = 1_767_225_600_000  # 2026-01-01
 
 
@@ -187,6 +192,10 @@ class Stage:
         try:
             parts = [TopicPartition(self.topic, p) for p in range(self.kafka.partitions(self.topic))]
             return sum(max(0, part.offset) for part in consumer.committed(parts, timeout=10))
+        except KafkaException as error:
+            if error.args[0].code() not in _NO_COORDINATOR_YET:
+                raise
+            return 0  # a group that has never committed
         finally:
             consumer.close()
 

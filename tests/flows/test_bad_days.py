@@ -196,7 +196,7 @@ def test_retry_after_is_kept(stage: Stage) -> None:
     """The sandbox asks for two seconds; nothing may come to that app before."""
     stage.fault(kind="status", status=429, retry_after=2, times=1)
     stage.produce([usage(n) for n in range(1_000)])
-    bridge = stage.bridge().start()
+    bridge = stage.bridge(batch={"max_age_seconds": 30}).start()
     stage.delivered(1_000)
     assert bridge.metric("bridge_requests_total") == 2
     assert bridge.metric("bridge_delay_seconds_sum") >= 2

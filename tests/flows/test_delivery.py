@@ -84,11 +84,11 @@ def test_a_dead_letter_too_large_for_its_topic_is_cut_and_says_so(real_stage: St
 
 def test_batches_are_full_under_backlog_and_hold_one_app_each(stage: Stage) -> None:
     stage.produce([usage(n, APPS[n % 3]) for n in range(9_000)])
-    bridge = stage.bridge().start()
+    bridge = stage.bridge(batch={"max_age_seconds": 30}).start()
     stage.delivered(9_000)
     batches = sum(app["usage"]["batches"] for app in stage.state()["apps"].values())
     assert stage.state()["largest_batch"] == 1000
-    assert batches <= 12  # three apps with three full batches each, and a rest each at the end of the backlog
+    assert batches == 9
     assert bridge.metric("bridge_batch_records_count", stream="usage") == batches
 
 
@@ -142,9 +142,9 @@ def test_nothing_personal_and_no_secret_is_in_logs_and_metrics(stage: Stage) -> 
 
 def test_metrics_say_what_happened(stage: Stage) -> None:
     stage.fault(kind="status", status=429, retry_after=0, times=1)
-    stage.produce([usage(n) for n in range(1_500)])
-    bridge = stage.bridge().start()
-    stage.delivered(1_500)
+    stage.produce([usage(n) for n in range(2_000)])
+    bridge = stage.bridge(batch={"max_age_seconds": 30}).start()
+    stage.delivered(2_000)
     eventually(lambda: bridge.metric("bridge_lag_records", stream="usage") == 0, "the lag is gone")
     assert bridge.metric("bridge_requests_total", outcome="throttled") == 1
     assert bridge.metric("bridge_requests_total", outcome="accepted") == 2

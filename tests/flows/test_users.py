@@ -63,14 +63,14 @@ def test_adds_changes_and_deletes_end_as_the_topic_says(users_stage: Stage) -> N
     assert not stage.buried()
 
 
-def test_faults_and_three_kills_end_as_the_topic_says(users_stage: Stage) -> None:
+def test_100_000_users_with_faults_and_three_kills_end_as_the_topic_says(users_stage: Stage) -> None:
     """Also when answers are lost after acceptance, so that an older word is sent again."""
-    stage, directory = users_stage, Directory(2_000)
-    total = stage.produce_keyed(directory.changes(20_000))
+    stage, directory = users_stage, Directory(100_000)
+    total = stage.produce_keyed(directory.changes(150_000))
     stage.fault(kind="status", status=503, share=0.1)
     stage.fault(kind="reset", when="after", share=0.1)
     stage.fault(kind="latency", seconds=0.05)
-    bridge = stage.bridge(batch={"max_records": 200, "max_age_seconds": 0.2}).start()
+    bridge = stage.bridge(max_outstanding_records=10_000).start()
     for part in (0.2, 0.5, 0.8):
         eventually(lambda part=part: stage.committed() >= total * part, "some are committed")  # type: ignore[misc]
         bridge.kill()

@@ -1,0 +1,76 @@
+"""Writes docs/metrics.md: python -m tests.repository.metrics_page > docs/metrics.md"""
+
+from collections.abc import Iterable
+
+from prometheus_client.core import Metric
+
+from tests.telemetry.in_use import used
+
+# What is shown of a metric under other names is said once, below the table.
+SUFFIXES = {"counter": "_total", "info": "_info"}
+
+HEAD = """\
+# Metrics
+
+What `GET /metrics` of the operations port shows, in the Prometheus text format, or as OpenMetrics to
+whoever asks for it. This page is written from the code by
+`python -m tests.repository.metrics_page > docs/metrics.md`, and a test compares the two.
+
+"""
+
+FOOT = """
+A histogram shows `_bucket` (with the label `le`), `_sum` and `_count`. Counters and histograms also show
+`_created`, the time at which they began. Counters begin at 0 when the process starts. The gauges hold for
+this process; add them up over all of them. Only what waits on the in-doubt topic is seen alike by all, so
+take the greatest of `bridge_in_doubt_waiting_records` and the least of
+`bridge_in_doubt_oldest_timestamp_seconds`, whose age is `time()` less that.
+
+The books of a stream balance in every scrape:
+
+    bridge_records_received_total
+      = bridge_records_delivered_total
+      + bridge_records_dead_lettered_total
+      + bridge_records_superseded_total
+      + bridge_records_in_doubt_total
+      + bridge_records_settled_before_total
+      + bridge_records_handed_over_total
+      + bridge_records_outstanding
+
+## Labels
+
+Each label has a handful of values; no app, e-mail address or topic is ever among them.
+
+| Label | Values |
+| --- | --- |
+| `stream` | the streams that run, such as `usage` |
+| `operation` | the API calls, such as `publish_usage_events` |
+| `outcome` | `accepted`, `throttled`, `unavailable`, `in_doubt`, `rejected`, `denied` |
+| `reason` | `undecodable`, `invalid`, `unknown_app`, `too_large`, `rejected` |
+| `version` | the version of the bridge |
+"""
+
+
+def page() -> str:
+    """The whole file."""
+    metrics, _ = used()
+    rows = "".join(f"{row}\n" for row in table(metrics.registry.collect()))
+    return HEAD + rows + FOOT
+
+
+def table(metrics: Iterable[Metric]) -> list[str]:
+    """A line for each metric, as it is defined."""
+    lines = ["| Metric | Type | Labels | Meaning and unit |", "| --- | --- | --- | --- |"]
+    for metric in metrics:
+        labels = dict.fromkeys(name for sample in metric.samples for name in sample.labels if name != "le")
+        cells = (
+            f"`{metric.name}{SUFFIXES.get(metric.type, '')}`",
+            metric.type,
+            ", ".join(f"`{label}`" for label in labels),
+            metric.documentation,
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+if __name__ == "__main__":
+    print(page(), end="")

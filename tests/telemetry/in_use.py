@@ -1,0 +1,43 @@
+"""Metrics of a process in which one of everything has happened, so that each has something to show."""
+
+from dataclasses import dataclass
+
+from bridge.core.engine import Engine
+from bridge.core.outcome import Accepted
+from bridge.core.record import Refused
+from bridge.telemetry.metrics import Metrics
+from tests.core.records import STREAM, At, engine, limits, run_of
+
+
+@dataclass
+class View:
+    """One stream at work."""
+
+    engine: Engine
+    lag: int | None = None
+    in_doubt: list[float] | None = None
+
+
+@dataclass(frozen=True)
+class Dated(At):
+    """A message of second 100."""
+
+    def timestamp(self) -> tuple[int, int]:
+        return (1, 100_000)
+
+
+def used() -> tuple[Metrics, View]:
+    """The metrics at second 107, and the stream that they show."""
+    metrics = Metrics(lambda: 107.0)
+    view = View(engine(limits(2)), lag=12, in_doubt=[17.0])
+    metrics.watch(STREAM.name, view)
+    metrics.request("publish", Accepted(), 0.3)
+    metrics.dead_lettered(STREAM.name, [Refused(At((0, 9)), "invalid", "it is wrong")])
+    records = run_of(2)
+    records.origins = [Dated((0, 0)), Dated((0, 1))]
+    view.engine.receive(records, 0.0)
+    batch = view.engine.take(0.0)
+    assert batch is not None
+    metrics.sent(STREAM.name, batch, Accepted())
+    view.engine.returned(batch, Accepted(), 0.0)
+    return metrics, view
