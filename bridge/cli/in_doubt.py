@@ -57,22 +57,20 @@ def list_(
 
 
 @app.command()
-def show(
-    stream: Stream,
-    batch: Annotated[str, typer.Option("--batch", help="Id of a batch, as `list` shows it.")],
-    config_file: ConfigFile = None,
-) -> None:
-    """Shows the records of a batch as JSON, one a line, with where they were on the topic."""
+def show(stream: Stream, batch: Batches = None, config_file: ConfigFile = None) -> None:
+    """Shows the records as JSON, one a line, with batch and place on the topic; all, unless told which."""
     with _in_doubt(stream, config_file) as (settings, in_doubt):
         wire = wiring.wire(settings, wiring.sink_topics(settings, [stream])[stream])
         for one in in_doubt.read():
-            if one.batch == batch and one.message is not None:
-                try:
-                    record = wire.read_one(one.message, one.message.value() or b"")
-                except Refusal as refusal:
-                    record = refusal.detail
-                place = {"partition": one.place.partition, "offset": one.place.offset}
-                typer.echo(json.dumps({**place, "record": record}, default=str, ensure_ascii=False))
+            if one.message is None or (batch and one.batch not in batch):
+                continue
+            try:
+                record = wire.read_one(one.message, one.message.value() or b"")
+            except Refusal as refusal:
+                record = refusal.detail
+            place = {"partition": one.place.partition, "offset": one.place.offset}
+            told = {"batch": one.batch, **place, "record": record}
+            typer.echo(json.dumps(told, default=str, ensure_ascii=False))
 
 
 @app.command()
