@@ -1,7 +1,6 @@
 """The loop from Kafka to the API, for one stream: poll, decode, batch, send, settle, commit."""
 
 import asyncio
-import gc
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -29,10 +28,7 @@ POLL_SECONDS = 0.05
 # A full sink first waits so long for room: pausing throws away what the client has fetched already. Then it
 # pauses and polls for nothing, which keeps its membership of the group and lets partitions come and go.
 FULL_SECONDS = 2.0
-PAUSED_POLL_SECONDS = 0.25
-# A poll makes some 20,000 objects, and counting references frees them all. To look for cycles among them
-# every 700 objects, as Python does by default, took a third of the CPU time. Counts for the whole process.
-OBJECTS_BETWEEN_COLLECTIONS = 50_000
+PAUSED_POLL_SECONDS = 1.0  # also how often records that wait for the schema registry are tried again
 
 
 class RecordKeeper(Protocol):
@@ -95,7 +91,6 @@ class Sink:
             ExceptionGroup: a defect, or a Kafka error that the client cannot recover from. What was
                 outstanding is read again by whoever takes the partitions next.
         """
-        gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
         try:
             async with self._tasks:
                 await self._consumer.start(self, self._committed)
@@ -211,8 +206,15 @@ class Sink:
         if self._timer is not None:
             self._timer.cancel()
         wake_at = self.engine.wake_at()
-        later = None if wake_at is None else asyncio.get_running_loop().call_later(wake_at - now, self._send)
+        later = None if wake_at is None else asyncio.get_running_loop().call_later(wake_at - now, self._wake)
         self._timer = later
+
+    def _wake(self) -> None:
+        self._work(self._send_again())
+
+    async def _send_again(self) -> None:
+        """As a task and not in the timer, so that a defect ends `run` instead of being logged."""
+        self._send()
 
     async def _deliver(self, batch: Batch) -> None:
         outcome = await self._outcome(batch)

@@ -1,6 +1,7 @@
 """The one place that builds real clients from settings and sets them to work."""
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
@@ -48,6 +49,9 @@ log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 1.0
 WATCH_SECONDS = 5.0
+# A poll makes some 20,000 objects, and counting references frees them all. To look for cycles among them
+# every 700 objects, as Python does by default, took a third of the CPU time.
+OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ async def run(
         ExceptionGroup: a sink failed in a way that a restart must mend.
         TimeoutError: the end took longer than `shutdown_deadline_seconds`.
     """
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     settings.productiv.require_credentials()
     topics = sink_topics(settings, only)
     if settings.kafka.create_topics:

@@ -138,6 +138,20 @@ async def test_the_flood_guard_stops_reading_and_sending_and_says_so_once() -> N
     assert setting.topic.committed.get(0, 0) == 0
 
 
+async def test_answers_that_come_after_the_guard_has_tripped_do_not_repeat_why() -> None:
+    setting = Setting(at_once(flood=FloodLimits(consecutive=1, share=None, window=1)))
+    setting.api.open.clear()
+    setting.api.answer = lambda app, docs: Rejected(400, "bad request")
+    setting.topic.produce(*(thing(n) for n in range(4)))
+    with capture_logs() as logged:
+        async with setting.running():
+            await setting.until(lambda: len(setting.api.keys) == 4)
+            setting.api.open.set()
+            await setting.until(lambda: setting.engine.in_flight == 0)
+    assert [line["event"] for line in logged].count("flood_guard_tripped") == 1
+    assert setting.engine.offsets.outstanding + setting.engine.books.handed_over == 4
+
+
 # -- the schema registry -------------------------------------------------------------------------------------
 
 

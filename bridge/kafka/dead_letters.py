@@ -14,7 +14,7 @@ from bridge.telemetry.logs import librdkafka_logger
 log = structlog.get_logger(__name__)
 
 RETRY_SECONDS = 1.0
-DELIVERY_SECONDS = 30
+DELIVERY_SECONDS = 10  # also how long a bridge that ends may have to wait for a broker that is gone
 # What is kept of a value that the dead-letter topic refuses for its size; the whole one stays where the
 # `bridge.topic`, `bridge.partition` and `bridge.offset` headers point, for as long as that topic keeps it.
 CUT_BYTES = 512 * 1024
@@ -68,7 +68,7 @@ class DeadLetters:
                 answers[index] = error
 
             self._produce(one, cut, answered)
-        self._producer.flush(DELIVERY_SECONDS + 5)
+        self._producer.flush(DELIVERY_SECONDS + 2)
         silence = KafkaError(KafkaError._MSG_TIMED_OUT)
         outcomes = [(one, answers.get(index, silence)) for index, one in enumerate(refused)]
         return [(one, error) for one, error in outcomes if error is not None]

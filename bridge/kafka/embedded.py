@@ -5,7 +5,6 @@ It keeps about 5 MB of each partition, makes topics by itself with 4 partitions,
 
 from confluent_kafka import Producer
 
-KEPT_BYTES_PER_PARTITION = 5 * 1024 * 1024
 PARTITIONS = 4
 
 

@@ -82,7 +82,11 @@ Figures are medians of the rounds, with the least and the most in brackets.
 - load average when it began: {load:.1f}. Contestants share the cores with the broker, the API and whatever
   else runs, so events a second say more about the machine than CPU time and ratios do.
 
-    {command}
+The command:
+
+```sh
+{command}
+```
 """
 
 

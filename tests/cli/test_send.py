@@ -8,6 +8,7 @@ from typer.testing import CliRunner, Result
 
 from bridge.cli import app
 from bridge.core.errors import BridgeError, ConfigError
+from bridge.kafka.registered_apps import RegisteredApp, RegisteredApps
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
 
@@ -46,6 +47,26 @@ def test_bad_lines_are_named_and_the_rest_is_sent(
     result = send(tmp_path, mock_kafka.bootstrap, topic, written(tmp_path, name, CSV), *options)
     assert (result.exit_code, result.stdout) == (1, f"delivered to {topic}: 1; bad lines: 1\n")
     assert "line 3: timestamp 17 is not a time between 1973 and 2200; send milliseconds" in result.stderr
+
+
+def test_a_registered_app_is_known_where_others_are_refused(
+    tmp_path: Path, mock_kafka: Cluster[Broker]
+) -> None:
+    topic, apps = mock_kafka.create_topic("usage"), mock_kafka.create_topic("applications")
+    memory = RegisteredApps({"bootstrap.servers": mock_kafka.bootstrap}, apps)
+    memory.write(RegisteredApp("slack", "app-1", "2026-01-01T00:00:00+00:00"))
+    config = tmp_path / "bridge.yaml"
+    settings = {
+        "kafka": {"bootstrap_servers": mock_kafka.bootstrap, "create_topics": False},
+        "sinks": {"usage": {"topic": topic}},
+        "apps": {"unknown": "dead_letter", "names": {"other": "7"}, "topic": apps},
+    }
+    config.write_text(json.dumps(settings))
+    file = written(tmp_path, "u.ndjson", f"{json.dumps(GOOD)}\n{json.dumps({**GOOD, 'app': 'nobody'})}\n")
+    arguments = ["send", "usage", str(file), "--config", str(config)]
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.stdout == f"delivered to {topic}: 1; bad lines: 1\n"
+    assert "line 2: " in result.stderr
 
 
 def test_strict_stops_at_the_first_bad_line(tmp_path: Path, mock_kafka: Cluster[Broker]) -> None:

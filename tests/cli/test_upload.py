@@ -100,6 +100,7 @@ def test_a_registered_name_is_resolved(desk: Desk, mock_kafka: Cluster[Broker]) 
     topic = mock_kafka.create_topic("applications", 1)
     memory = RegisteredApps({"bootstrap.servers": mock_kafka.bootstrap}, topic)
     memory.write(RegisteredApp("Wiki", "app-3", "2026-01-01T00:00:00+00:00"))
+    memory.write(RegisteredApp("CRM", "another", "2026-01-01T00:00:00+00:00"))
     desk.settings["kafka"]["bootstrap_servers"] = mock_kafka.bootstrap
     desk.settings["apps"] |= {"topic": topic, "unknown": "dead_letter"}
     assert desk.run("Wiki", desk.file("one.csv")).exit_code == 0

@@ -58,7 +58,8 @@ def test_applications_from_the_environment(file: ConfigFile) -> None:
         *(
             (
                 f"applications:\n  {name!r}: {{}}",
-                f"2: applications.{shown}: this is no name for an application; use up to 256 printable characters",
+                f"2: applications.{shown}: this is no name for an application; "
+                "use up to 256 printable characters",
             )
             for name, shown in ((" ", " "), ("..", ".."), ("x" * 257, "x" * 257))
         ),

@@ -49,6 +49,41 @@ def test_books_follow_each_record_into_one_column() -> None:
     assert made.offsets.to_commit() == {0: 4}
 
 
+def test_after_each_event_it_shows_the_books_as_they_are() -> None:
+    made = engine(limits(2, max_age=5.0))
+
+    def shows_all() -> bool:
+        return made.shown == (made.books, made.offsets.outstanding)
+
+    bury = made.receive(decoded((0, 0, "a", 1), (0, 1, "b", 2), refused=((0, 2),)), 0.0)
+    assert bury is not None
+    assert shows_all()
+    made.buried(bury)
+    assert shows_all()
+    made.close_open()
+    assert shows_all()
+    made.receive(decoded((0, 3, "c", 3), (0, 4, "d", 4)), 0.0)
+    batch = made.take(5.0)
+    assert batch is not None
+    made.returned(batch, Accepted(), 5.0)
+    assert shows_all()
+    made.give_up([0])
+    assert shows_all()
+    shown, _ = made.shown
+    assert shown is not made.books
+
+
+@pytest.mark.parametrize("by_age", [True, False])
+def test_repeats_found_when_a_batch_closes_are_shown(by_age: bool) -> None:
+    made = engine(limits(3, max_age=5.0))
+    made.receive(decoded((0, 0, "a", 1), (0, 1, "a", 1)), 0.0)
+    if by_age:
+        made.take(5.0)
+    else:
+        made.close_open()
+    assert made.shown == (Books(received=2, superseded=1), 1)
+
+
 @pytest.mark.parametrize(
     "column",
     ["received", "delivered", "dead_lettered", "superseded", "handed_over", "in_doubt", "settled_before"],

@@ -163,6 +163,7 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
     def books_balance(self) -> None:
         if hasattr(self, "engine"):
             assert self.engine.books.balance(self.engine.offsets.outstanding)
+            assert self.engine.shown == (self.engine.books, self.engine.offsets.outstanding)
 
     @invariant()
     def no_commit_passes_an_unsettled_record(self) -> None:

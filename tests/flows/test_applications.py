@@ -40,12 +40,13 @@ def test_run_registers_what_is_configured_and_resolves_names(stage: Stage) -> No
     asked = stage.state()["requests"]
     assert bridge.stop() == 0
 
-    # A second start needs the API for nothing, and knows the names without their being configured.
-    bridge.change(apps=about, applications={})
+    # A second start needs the API for nothing, and knows the names without their being configured. Those that
+    # are mapped by the configuration now go by that.
+    bridge.change(apps={**about, "names": {"Wiki": "500124"}}, applications={})
     bridge.start()
-    stage.produce([usage(5, "CRM")])
-    stage.delivered(4)
-    assert ids_in_use(stage) == {ids["CRM"], ids["Wiki"], "500123"}
+    stage.produce([usage(5, "CRM"), usage(6, "Wiki")])
+    stage.delivered(5)
+    assert ids_in_use(stage) == {ids["CRM"], ids["Wiki"], "500123", "500124"}
     for operation in ("setup_application", "get_app_summaries"):
         assert stage.state()["requests"][operation] == asked[operation]
 

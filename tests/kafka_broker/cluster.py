@@ -7,9 +7,8 @@ from typing import Generic, TypeVar
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from bridge.kafka.embedded import PARTITIONS
 from tests.kafka_broker.broker import Broker
-
-MOCK_PARTITIONS = 4  # librdkafka's mock cluster knows no other number
 
 AnyBroker = TypeVar("AnyBroker", bound=Broker, covariant=True)
 
@@ -34,9 +33,7 @@ class Cluster(Generic[AnyBroker]):
         """A name for a topic, group or transaction that no other test has."""
         return f"{name}-{secrets.token_hex(4)}"
 
-    def create_topic(
-        self, name: str = "topic", partitions: int = MOCK_PARTITIONS, **settings: str | int
-    ) -> str:
+    def create_topic(self, name: str = "topic", partitions: int = PARTITIONS, **settings: str | int) -> str:
         """Creates a topic under a unique name made of this one, and returns that.
 
         Topic settings are written with underscores (`cleanup_policy="compact"`). The mock cluster ignores

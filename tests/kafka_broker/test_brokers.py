@@ -3,8 +3,9 @@ import time
 import pytest
 from confluent_kafka import Consumer, KafkaError, Message, Producer
 
+from bridge.kafka.embedded import PARTITIONS
 from tests.kafka_broker.broker import Broker, OwnBroker
-from tests.kafka_broker.cluster import MOCK_PARTITIONS, Cluster
+from tests.kafka_broker.cluster import Cluster
 from tests.kafka_broker.mock import MockBroker
 from tests.kafka_broker.ready import serves
 
@@ -45,7 +46,7 @@ def test_round_trip(any_kafka: Cluster[Broker]) -> None:
 
 
 def test_mock_has_its_own_number_of_partitions(mock_kafka: Cluster[MockBroker]) -> None:
-    assert mock_kafka.partitions(mock_kafka.create_topic(partitions=9)) == MOCK_PARTITIONS
+    assert mock_kafka.partitions(mock_kafka.create_topic(partitions=9)) == PARTITIONS
 
 
 @pytest.mark.real_kafka
