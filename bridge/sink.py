@@ -11,11 +11,13 @@ import structlog
 
 from bridge.core.batcher import Batch
 from bridge.core.engine import Engine
-from bridge.core.outcome import Accepted
-from bridge.core.ports import Api, Membership
+from bridge.core.journal import State
+from bridge.core.outcome import Accepted, Outcome, Unavailable
+from bridge.core.ports import Fenced, Membership
 from bridge.core.record import Decoder, Refused
-from bridge.core.sender import Bury
+from bridge.core.sender import Bury, Park
 from bridge.core.stream import SinkStream
+from bridge.delivery import Delivery
 from bridge.kafka.serde import SchemaRegistryUnavailable
 from bridge.telemetry.metrics import Metrics
 
@@ -29,8 +31,8 @@ FULL_SECONDS = 2.0
 PAUSED_POLL_SECONDS = 1.0  # also how often records that wait for the schema registry are tried again
 
 
-class DeadLetterWriter(Protocol):
-    """Where refused records go."""
+class RecordKeeper(Protocol):
+    """Where records go that are put aside: dead letters, and those in doubt."""
 
     async def write(self, refused: Sequence[Refused]) -> None:
         """Returns once every record is safely stored."""
@@ -53,8 +55,9 @@ class Sink:
         engine: Engine,
         consumer: Membership,
         decoder: Decoder,
-        api: Api,
-        dead_letters: DeadLetterWriter,
+        delivery: Delivery,
+        dead_letters: RecordKeeper,
+        in_doubt: RecordKeeper | None,
         times: SinkTimes,
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
@@ -63,8 +66,9 @@ class Sink:
         self.engine = engine
         self._consumer = consumer
         self._decoder = decoder
-        self._api = api
+        self._delivery = delivery
         self._dead_letters = dead_letters
+        self._in_doubt = in_doubt
         self._times = times
         self._metrics = metrics
         self._clock = clock
@@ -75,7 +79,10 @@ class Sink:
         self._timer: asyncio.TimerHandle | None = None
         self._joined = False
         self._said_tripped = False
+        self._taken_over: set[int] = set()
         self.lag: int | None = None
+        self.in_doubt: list[float] | None = None
+        """Since when each record waits on the in-doubt topic, in seconds since 1970, the oldest first."""
 
     async def run(self) -> None:
         """Works until `stop`, then delivers what it can within the drain deadline, commits and leaves.
@@ -86,7 +93,7 @@ class Sink:
         """
         try:
             async with self._tasks:
-                await self._consumer.start(self, self.engine.offsets.committed)
+                await self._consumer.start(self, self._committed)
                 await self._receive_until_stopped()
                 await self._consumer.close()  # gives all partitions up through `revoked`, which drains
                 for task in self._working:
@@ -106,6 +113,9 @@ class Sink:
             "has not joined its consumer group": not self._joined,
             f"flood guard: {self.engine.tripped}": self.engine.tripped is not None,
             "the API refuses the credentials": self.engine.denied,
+            f"another process writes the journal of partitions {sorted(self._taken_over)}": bool(
+                self._taken_over
+            ),
         }
         return [reason for reason, holds in reasons.items() if holds]
 
@@ -114,6 +124,8 @@ class Sink:
     async def assigned(self, partitions: list[int]) -> None:
         """Starts with partitions that are ours now."""
         log.info("partitions_assigned", stream=self.stream.name, partitions=partitions)
+        await self._delivery.assigned(partitions)
+        self._taken_over.difference_update(partitions)
         self._joined = True  # with no partition at all too: a spare member is ready to take over
         self.engine.offsets.assign(partitions)
 
@@ -134,6 +146,10 @@ class Sink:
 
     async def lost(self, partitions: list[int]) -> None:
         """Gives up partitions that another member has already."""
+        self._taken_over.difference_update(partitions)
+        self._give_up(partitions)
+
+    def _give_up(self, partitions: list[int]) -> None:
         handed_over = self.engine.give_up(partitions)
         log.info(
             "partitions_given_up", stream=self.stream.name, partitions=partitions, handed_over=handed_over
@@ -161,7 +177,7 @@ class Sink:
                 log.warning("schema_registry_unavailable", stream=self.stream.name, error=str(error))
                 continue
             undecoded = []
-            self._bury(self.engine.receive(decoded, self._clock()))
+            self._put_aside(self.engine.receive(decoded, self._clock()))
             self._report()
             self._send()
 
@@ -190,6 +206,10 @@ class Sink:
             await self._consumer.commit(offsets)
         self.lag = self.engine.offsets.behind(await self._consumer.ends())
 
+    def _committed(self, offsets: dict[int, int]) -> None:
+        self.engine.offsets.committed(offsets)
+        self._delivery.committed(offsets)
+
     def _send(self) -> None:
         """Starts every request that may start now, and sets the timer for those that may start later."""
         now = self._clock()
@@ -209,7 +229,7 @@ class Sink:
         self._send()
 
     async def _deliver(self, batch: Batch) -> None:
-        outcome = await self._api.publish(batch.operation, batch.app, batch.docs, batch.id)
+        outcome = await self._outcome(batch)
         self._metrics.sent(self.stream.name, batch, outcome)
         if not isinstance(outcome, Accepted):
             log.warning(
@@ -223,20 +243,52 @@ class Sink:
                 status=outcome.status,
                 reason=getattr(outcome, "reason", None),
             )
-        self._bury(self.engine.returned(batch, outcome, self._clock()))
+        self._put_aside(self.engine.returned(batch, outcome, self._clock()))
         self._send()
 
-    def _bury(self, bury: Bury | None) -> None:
+    async def _outcome(self, batch: Batch) -> Outcome:
+        try:
+            return await self._delivery.send(batch)
+        except Fenced:
+            # Kafka will tell us that the partition is gone when we next poll; its records must not wait here.
+            log.warning("journal_taken_over", stream=self.stream.name, partition=batch.partition)
+            self._taken_over.add(batch.partition)
+            self._give_up([batch.partition])
+            return Unavailable("the partition was taken over by another process")
+
+    def _put_aside(self, bury: Bury | None) -> None:
+        """Starts to write what the engine has for the dead letters and for the in-doubt topic."""
         if bury is not None:
-            self._work(self._write(bury))
-        elif self.engine.tripped and not self._said_tripped:
+            self._work(self._bury(bury))
+        for park in self.engine.parking():
+            self._work(self._park(park))
+        if self.engine.tripped and not self._said_tripped:
             self._said_tripped = True
             log.error("flood_guard_tripped", stream=self.stream.name, reason=self.engine.tripped)
 
-    async def _write(self, bury: Bury) -> None:
+    async def _bury(self, bury: Bury) -> None:
         await self._dead_letters.write(bury.refused)
+        if bury.batch is not None:
+            origins = [one.origin for one in bury.refused]
+            await self._delivery.put_aside(bury.batch, origins, State.DEAD_LETTERED)
         self.engine.buried(bury)
         self._metrics.dead_lettered(self.stream.name, bury.refused)
+
+    async def _park(self, park: Park) -> None:
+        batch = park.batch
+        log.error(
+            "records_in_doubt",
+            stream=self.stream.name,
+            app=batch.app,
+            batch=batch.id,
+            records=len(batch),
+            reason=park.refused[0].detail,
+        )
+        assert self._in_doubt is not None  # noqa: S101  (who parks has a place for it)
+        await self._in_doubt.write(park.refused)
+        await self._delivery.put_aside(batch, batch.origins, State.PARKED)
+        self.engine.parked(park)
+        self._send()
 
     def _work(self, job: Coroutine[Any, Any, None]) -> None:
         task = self._tasks.create_task(job)

@@ -19,14 +19,19 @@ from bridge.applications import Registration, Registry, Wanted
 from bridge.core.backoff import Backoff
 from bridge.core.batcher import BatchLimits
 from bridge.core.engine import Engine, EngineLimits
-from bridge.core.errors import ConfigError
+from bridge.core.errors import BridgeError, ConfigError
 from bridge.core.flood_guard import FloodLimits
 from bridge.core.gate import GateBounds
 from bridge.core.sender import SendLimits
+from bridge.core.stream import SinkStream
+from bridge.delivery import Direct, Journaled
 from bridge.kafka import serde
 from bridge.kafka.consumer import Consumer
-from bridge.kafka.create_topics import create_memory, create_missing
+from bridge.kafka.create_topics import create_journal, create_memory, create_missing
 from bridge.kafka.dead_letters import DeadLetters
+from bridge.kafka.in_doubt import InDoubt, Resolver
+from bridge.kafka.journal import KafkaJournal
+from bridge.kafka.journal_entries import JournalFormat
 from bridge.kafka.registered_apps import RegisteredApps
 from bridge.kafka.topics import Topic, load_all, overridden
 from bridge.kafka.turn import Turn
@@ -49,6 +54,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 1.0
+WATCH_SECONDS = 5.0
 # A poll makes some 20,000 objects, and counting references frees them all. To look for cycles among them
 # every 700 objects, as Python does by default, took a third of the CPU time.
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
@@ -91,7 +97,7 @@ async def run(
             started(Running(sinks, url))
             log.info("started", streams=list(sinks), operations_port=url)
             jobs = _reconcile_jobs(settings, topics, sinks, client, metrics)
-            await _run_until(stop, sinks, jobs, client, pulse, settings.shutdown_deadline_seconds)
+            await _run_until(stop, sinks, jobs, client, pulse, settings)
     log.info("stopped")
 
 
@@ -113,6 +119,7 @@ def sink_topics(settings: config.Settings, only: Collection[str] = ()) -> dict[s
                 "format": sink.format,
                 "app": sink.app and sink.app.model_dump(by_alias=True),
                 "dead_letters": {"topic": sink.dead_letter_topic},
+                "in_doubt": None if SINKS[name].resend_safe else {"topic": sink.in_doubt_topic},
             },
         )
         for name, sink in settings.sinks.items()
@@ -189,7 +196,10 @@ def _registry(settings: config.Settings) -> "SchemaRegistryClient | None":
 
 def _create_topics(settings: config.Settings, topics: dict[str, Topic]) -> None:
     admin = AdminClient({**settings.kafka.client_settings()})
-    for name in create_missing(admin, topics.values(), settings.kafka.replication_factor):
+    created = create_missing(admin, topics.values(), settings.kafka.replication_factor)
+    if not all(SINKS[stream].resend_safe for stream in topics):
+        created += create_journal(admin, settings.kafka.journal_topic, settings.kafka.replication_factor)
+    for name in created:
         log.info("topic_created", topic=name)
 
 
@@ -290,14 +300,22 @@ def _sink(settings: config.Settings, topic: Topic, client: Client, metrics: Metr
     kafka = settings.kafka.client_settings()
     bounds = GateBounds(chosen.max_outstanding_records, chosen.max_outstanding_bytes)
     gate = stream.gating.make(chosen, bounds) if stream.gating is not None else None
-    engine = Engine(stream, topic.topic, _limits(chosen), random, gate)
+    engine = Engine(stream, topic.topic, _limits(stream, chosen), random, gate)
+    form = journal_format(settings, topic)
     sink = Sink(
         stream=stream,
         engine=engine,
-        consumer=Consumer(kafka, topic.topic, f"{settings.kafka.group_prefix}.{stream.name}"),
+        consumer=Consumer(kafka, topic.topic, form.group),
         decoder=_decoder(settings, topic),
-        api=client,
+        delivery=(
+            Direct(client)
+            if stream.resend_safe
+            else Journaled(
+                client, KafkaJournal(kafka, settings.kafka.journal_topic, form), engine.journal, time.time
+            )
+        ),
         dead_letters=DeadLetters(kafka, topic.dead_letters.topic),
+        in_doubt=DeadLetters(kafka, topic.in_doubt.topic) if topic.in_doubt else None,
         times=SinkTimes(chosen.commit_interval_seconds, chosen.revoke_deadline_seconds),
         metrics=metrics,
     )
@@ -316,13 +334,50 @@ def _decoder(settings: config.Settings, topic: Topic) -> serde.TopicDecoder:
     )
 
 
-def _limits(sink: config.Sink) -> EngineLimits:
+def journal_format(settings: config.Settings, topic: Topic) -> JournalFormat:
+    """How the journal speaks of a stream's topic, as the group that reads it."""
+    return JournalFormat(f"{settings.kafka.group_prefix}.{topic.stream}", topic.topic)
+
+
+def in_doubt(settings: config.Settings, stream: str, keep: bool) -> InDoubt:
+    """The records in doubt of a stream; `keep` keeps their content.
+
+    Raises:
+        ConfigError: the stream has none, as it may be sent twice.
+    """
+    topic = sink_topics(settings, [stream])[stream]
+    if SINKS[stream].resend_safe or topic.in_doubt is None:
+        raise ConfigError(f"{stream} may be sent twice, so none of its records are ever in doubt")
+    kafka, journal = settings.kafka.client_settings(), settings.kafka.journal_topic
+    return InDoubt(kafka, topic.in_doubt.topic, journal, journal_format(settings, topic), keep)
+
+
+def resolver(settings: config.Settings, stream: str) -> Resolver:
+    """What decides about the records in doubt of a stream."""
+    form = journal_format(settings, sink_topics(settings, [stream])[stream])
+    return Resolver(settings.kafka.client_settings(), settings.kafka.journal_topic, form)
+
+
+async def _watch(settings: config.Settings, sink: Sink) -> None:
+    """Keeps count of the records in doubt, for metrics; a Kafka that does not answer is asked again."""
+    records = await asyncio.to_thread(in_doubt, settings, sink.stream.name, keep=False)
+    while True:
+        try:
+            waiting = await asyncio.to_thread(records.read)
+            sink.in_doubt = [one.since / 1000 for one in waiting]
+        except BridgeError as error:
+            log.warning("in_doubt_not_read", stream=sink.stream.name, error=str(error))
+        await asyncio.sleep(WATCH_SECONDS)
+
+
+def _limits(stream: SinkStream, sink: config.Sink) -> EngineLimits:
     return EngineLimits(
         batch=BatchLimits(sink.batch.max_records, sink.batch.max_bytes, sink.batch.max_age_seconds),
         send=SendLimits(
             sink.in_flight,
             sink.in_flight_per_app,
             Backoff(sink.backoff.initial_seconds, sink.backoff.max_seconds),
+            park=sink.in_doubt == "park" and not stream.resend_safe,
         ),
         flood=FloodLimits(
             sink.flood_guard.consecutive, sink.flood_guard.share, sink.flood_guard.window_records
@@ -353,21 +408,24 @@ async def _run_until(
     jobs: list[ReconcileJob],
     client: Client,
     pulse: Pulse,
-    deadline: float,
+    settings: config.Settings,
 ) -> None:
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(sink.run()) for sink in sinks.values()]
-        beating = tasks.create_task(_beat(client, sinks, pulse))
+        aside = [tasks.create_task(_beat(client, sinks, pulse))]
+        aside += [tasks.create_task(_watch(settings, s)) for s in sinks.values() if not s.stream.resend_safe]
+        # These may be cancelled at any moment: the next run finds what this one left.
         reconciling = [tasks.create_task(job.run()) for job in jobs]
         await stop.wait()
         log.info("stopping", outstanding={name: s.engine.offsets.outstanding for name, s in sinks.items()})
         for sink in sinks.values():
             sink.stop()
         for task in reconciling:
-            task.cancel()  # at any moment: the next run finds what this one left
-        async with asyncio.timeout(deadline):
+            task.cancel()
+        async with asyncio.timeout(settings.shutdown_deadline_seconds):
             await asyncio.wait(running)
-        beating.cancel()
+        for task in aside:
+            task.cancel()
 
 
 async def _beat(client: Client, sinks: dict[str, Sink], pulse: Pulse) -> None:

@@ -12,6 +12,7 @@ from bridge.core.outcome import Accepted, Outcome
 from bridge.core.ports import Owner
 from bridge.core.record import Decoded, Doc, Refused
 from bridge.core.stream import Operation
+from bridge.delivery import Direct
 from bridge.kafka.serde import SchemaRegistryUnavailable
 from bridge.sink import Sink, SinkTimes
 from bridge.telemetry.metrics import Metrics
@@ -243,8 +244,9 @@ class Setting:
             engine=self.engine,
             consumer=self.topic,
             decoder=self.decoder,
-            api=self.api,
+            delivery=Direct(self.api),
             dead_letters=self.dead_letters,
+            in_doubt=None,
             times=SinkTimes(self.commit_interval, self.drain_deadline),
             metrics=Metrics(lambda: 0.0),
         )

@@ -100,7 +100,7 @@ def _records(
     lines: Iterator[bytes], topic: Topic, outgoing: OutgoingRecords, input_format: InputFormat
 ) -> Iterator[InputRecord]:
     if input_format is InputFormat.NDJSON:
-        return ndjson_records(lines)
+        return ndjson_records(lines, SINKS[topic.stream].exact)
     return csv_records(lines, load_schema(topic.schema_path), outgoing.needed_fields)
 
 

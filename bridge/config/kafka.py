@@ -14,6 +14,7 @@ from bridge.config.fields import (
     Secret,
     Section,
     Text,
+    TopicName,
     read_secret_file,
     refuse_broken,
 )
@@ -111,6 +112,11 @@ class Kafka(Section):
     create_topics: bool = Field(
         default=True,
         description="Whether `run` creates the topics that do not exist yet, as topics/*.yaml describe them.",
+    )
+    journal_topic: TopicName = Field(
+        default="productiv.bridge.journal",
+        description="Compacted topic in which the bridge writes what it is about to send, for streams that "
+        "must not be sent twice. `run` creates it if it may.",
     )
     replication_factor: int = Field(
         default=-1,

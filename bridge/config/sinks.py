@@ -144,6 +144,16 @@ class Sink(Section):
         default=None,
         description="Topic for records that cannot be delivered. null = as in topics/<stream>.yaml.",
     )
+    in_doubt: Literal["park", "resend"] = Field(
+        default="park",
+        description="What becomes of a batch when nobody knows whether the API took it, in a stream that "
+        "must not be sent twice: park = it is put on the in-doubt topic, for `productiv-bridge in-doubt`; "
+        "resend = it is sent again, and may count twice. Without meaning for the other streams.",
+    )
+    in_doubt_topic: TopicName | None = Field(
+        default=None,
+        description="Topic for records in doubt. null = as in topics/<stream>.yaml.",
+    )
     max_record_bytes: int = Field(
         default=1_048_576,
         ge=1024,
@@ -192,7 +202,7 @@ class Sink(Section):
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
-        refuse_broken([*self._room(), self._topics_differ()])
+        refuse_broken([*self._room(), self._topics_differ(), self._doubt_apart()])
         return self
 
     def _topics_differ(self) -> Rule:
@@ -201,6 +211,14 @@ class Sink(Section):
             ("dead_letter_topic", "topic"),
             "dead_letter_topic is the topic that is read, so dead letters would come back for ever; name "
             "another",
+        )
+
+    def _doubt_apart(self) -> Rule:
+        return Rule(
+            self.in_doubt_topic is None or self.in_doubt_topic not in (self.topic, self.dead_letter_topic),
+            ("in_doubt_topic", "topic", "dead_letter_topic"),
+            "in_doubt_topic is used for something else, so records would be sent again or lost from sight; "
+            "name another",
         )
 
     def _room(self) -> list[Rule]:

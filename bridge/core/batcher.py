@@ -9,7 +9,10 @@ from operator import itemgetter
 from bridge.core.books import Books
 from bridge.core.offsets import Hold, Offsets
 from bridge.core.record import Decoded, Deletion, Doc, Origin
-from bridge.core.stream import Operation, SinkStream
+from bridge.core.stream import LaneBy, Operation, SinkStream
+
+Lane = str | tuple[str, int]
+"""What is batched together: the app, or the app and the partition, as the stream declares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class Batch:
     """
 
     app: str
+    lane: Lane
     operation: Operation
     opened: float
     origins: list[Origin] = field(default_factory=list)
@@ -41,6 +45,11 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.docs)
+
+    @property
+    def partition(self) -> int:
+        """The partition of its records, where the lane is of one partition."""
+        return self.origins[0].partition() or 0
 
     def seal(self, topic: str) -> None:
         """Names the batch after its records, so that the same records sent again carry the same name."""
@@ -68,18 +77,18 @@ class Batch:
 
 
 class Batcher:
-    """The open batches, at most one per app."""
+    """The open batches, at most one per lane."""
 
     def __init__(
         self, limits: BatchLimits, stream: SinkStream, topic: str, offsets: Offsets, books: Books
     ) -> None:
         self._limits = limits
         self._stream = stream
-        self._identity = itemgetter(*stream.identity)
+        self._identity = itemgetter(*stream.identity) if stream.identity else None
         self._topic = topic
         self._offsets = offsets
         self._books = books
-        self._open: dict[str, Batch] = {}  # oldest first: a batch enters when it is opened
+        self._open: dict[Lane, Batch] = {}  # oldest first: a batch enters when it is opened
 
     @property
     def bytes(self) -> int:
@@ -87,19 +96,18 @@ class Batcher:
         return sum(batch.bytes for batch in self._open.values())
 
     def add(self, decoded: Decoded, now: float) -> list[Batch]:
-        """Puts records into their apps' open batches. Returns the batches that this closed."""
+        """Puts records into their lanes' open batches. Returns the batches that this closed."""
         limits = self._limits
         closed: list[Batch] = []
         fresh: dict[Batch, int] = {}  # batch -> how many of its records the ledger knows
-        for origin, app, doc, size in zip(
-            decoded.origins, decoded.apps, decoded.docs, decoded.sizes, strict=True
-        ):
-            batch = self._open.get(app)
+        lanes = lanes_of(self._stream, decoded)
+        for origin, lane, doc, size in zip(decoded.origins, lanes, decoded.docs, decoded.sizes, strict=True):
+            batch = self._open.get(lane)
             if batch is not None and batch.bytes + size > limits.max_bytes:
                 closed += self._close(batch, fresh)
                 batch = None
             if batch is None:
-                batch = self._open[app] = Batch(app, self._stream.operation, now)
+                batch = self._open[lane] = Batch(_app(lane), lane, self._stream.operation, now)
             if batch not in fresh:
                 fresh[batch] = len(batch.origins)
             batch.origins.append(origin)
@@ -130,7 +138,7 @@ class Batcher:
         return None if oldest is None else oldest.opened + self._limits.max_age
 
     def _close(self, batch: Batch, fresh: dict[Batch, int]) -> list[Batch]:
-        del self._open[batch.app]
+        del self._open[batch.lane]
         known = fresh.pop(batch, len(batch.origins))
         self._offsets.add(batch.hold, batch.origins[known:])
         self._drop_repeats(batch)
@@ -150,6 +158,8 @@ class Batcher:
 
     def _drop_repeats(self, batch: Batch) -> None:
         """Sends identical records once. The repeats settle at once: the one kept stands for them all."""
+        if self._identity is None:
+            return
         identities = list(map(self._identity, batch.docs))
         if len(set(identities)) == len(identities):
             return
@@ -161,3 +171,14 @@ class Batcher:
         batch.keep(sorted(kept.values()))
         [batch.hold] = self._offsets.split(batch.hold, batch.origins)
         self._books.superseded += before - batch.hold.count
+
+
+def lanes_of(stream: SinkStream, decoded: Decoded) -> Sequence[Lane]:
+    """The lane of each record."""
+    if stream.lane is LaneBy.APP:
+        return decoded.apps
+    return [(app, origin.partition() or 0) for app, origin in zip(decoded.apps, decoded.origins, strict=True)]
+
+
+def _app(lane: Lane) -> str:
+    return lane if isinstance(lane, str) else lane[0]

@@ -7,14 +7,15 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from bridge.core.batcher import Batch, Batcher, BatchLimits
+from bridge.core.batcher import Batch, Batcher, BatchLimits, lanes_of
 from bridge.core.books import Books
 from bridge.core.flood_guard import FloodGuard, FloodLimits
 from bridge.core.gate import Entrance, Finding, Gate, Gathered
+from bridge.core.journal import Found, Journal, State
 from bridge.core.offsets import Hold, Offsets
-from bridge.core.outcome import Accepted, Outcome
-from bridge.core.record import Decoded
-from bridge.core.sender import Bury, Sender, SendLimits
+from bridge.core.outcome import Accepted, InDoubt, Outcome
+from bridge.core.record import Decoded, Doc, Origin, Refused
+from bridge.core.sender import Bury, Park, Sender, SendLimits, park
 from bridge.core.stream import SinkStream
 
 
@@ -43,6 +44,9 @@ class Engine:
         self.books = Books()
         self.offsets = Offsets()
         self._entrance = Entrance(gate, self.offsets, self.books) if gate is not None else None
+        self.journal = Journal()
+        self._stream = stream
+        self._topic = topic
         self._limits = limits
         self._batcher = Batcher(limits.batch, stream, topic, self.offsets, self.books)
         send = replace(limits.send, in_flight_per_lane=1) if stream.ordered else limits.send
@@ -51,6 +55,7 @@ class Engine:
         self._decoding = FloodGuard(limits.flood)
         self._sending = FloodGuard(limits.flood)
         self._burying_bytes = 0
+        self._park: list[Park] = []
         self.shown = (Books(), 0)
         """Books and records outstanding as of the last event: a copy that balances, for other threads."""
 
@@ -93,17 +98,23 @@ class Engine:
         """Takes in records of partitions that are ours. Returns what must be dead-lettered of them."""
         received = len(decoded.docs) + len(decoded.refused)
         self.books.received += received
-        gathered = Gathered(decoded) if self._entrance is None else self._entrance.receive(decoded)
-        refused = gathered.passed.refused
+        sifted = self.journal.sift(decoded)
+        for found in sifted.again:
+            self.offsets.add(found.hold, found.origins[found.hold.count :])
+        rest = sifted.rest
+        gathered = Gathered(rest) if self._entrance is None else self._entrance.receive(rest)
+        singly = len(gathered.passed.refused) + len(decoded.refused) - len(rest.refused)
+        # What is refused as a whole is one judgement, however many records it has.
+        self._decoding.note(received - singly, singly + len(gathered.refused))
+        refused = list(chain(gathered.passed.refused, *gathered.refused))
+        refused += [one for found in sifted.whole for one in self._come_again(found, now)]
         self._sender.add(self._batcher.add(gathered.passed, now))
         for run in gathered.runs:
             self._send_whole(run, now)
-        # What is refused as a whole is one judgement, however many records it has.
-        self._decoding.note(received - len(refused), len(refused) + len(gathered.refused))
-        if gathered.refused:
-            refused = sorted(chain(refused, *gathered.refused), key=lambda one: one.origin.offset() or 0)
+        # The ledger wants them in order, and those that came again may have come before others of today.
+        refused.sort(key=lambda one: (one.origin.partition() or 0, one.origin.offset() or 0))
         hold = Hold()
-        self.offsets.add(hold, [each.origin for each in refused])
+        self.offsets.add(hold, [one.origin for one in refused])
         self._show()
         return self._burying(Bury(hold, refused))
 
@@ -113,6 +124,11 @@ class Engine:
             return []
         found, self._entrance.findings = self._entrance.findings, []
         return found
+
+    def parking(self) -> list[Park]:
+        """What has come up for the in-doubt topic since the last call."""
+        parking, self._park = self._park, []
+        return parking
 
     def take(self, now: float) -> Batch | None:
         """The next batch to send now; None if there is none, or the stream has been stopped."""
@@ -129,6 +145,9 @@ class Engine:
         if isinstance(verdict, Bury):
             self._sending.note(0, len(verdict.refused))
             return self._burying(verdict)
+        if isinstance(verdict, Park):
+            self._parking(verdict)
+            return None
         if isinstance(outcome, Accepted):
             self._sending.note(size, 0)
             self.books.batches += 1
@@ -143,6 +162,12 @@ class Engine:
         self.books.dead_lettered += self.offsets.settle(bury.hold)
         self._show()
 
+    def parked(self, parked: Park) -> None:
+        """Settles records that the in-doubt topic has acknowledged."""
+        self._burying_bytes -= parked.batch.bytes
+        self.books.in_doubt += self.offsets.settle(parked.batch.hold)
+        self._show()
+
     def close_open(self) -> None:
         """Closes the open batches, however young, so that what is here can go out before partitions go."""
         self._sender.add(self._batcher.close_all())
@@ -151,6 +176,8 @@ class Engine:
     def give_up(self, partitions: Collection[int]) -> int:
         """Hands partitions over; returns how many of their records the next owner must read again."""
         self.close_open()
+        partitions = list(partitions)
+        self.journal.give_up(partitions)
         handed_over = self.offsets.revoke(partitions)
         self.books.handed_over += handed_over
         if self._entrance is not None:
@@ -173,6 +200,45 @@ class Engine:
         self.offsets.tie([batch.hold for batch in batches])
         self._sender.add(batches)
 
+    def _come_again(self, found: Found, now: float) -> list[Refused]:
+        """Does with records what their entry asks for; returns what is to be buried of them."""
+        if found.same and found.entry.state is not State.OPEN:
+            self.books.settled_before += self.offsets.settle(found.hold)
+        elif found.same and self._limits.send.park:
+            docs = [doc or {} for doc in found.docs]
+            batch = self._batch(found.entry.app, found.origins, docs, found.hold, now)
+            batch.bytes, batch.id = sum(found.sizes), found.entry.batch
+            self._parking(park(batch, InDoubt("the bridge ended before the answer of the API came")))
+        else:
+            self._again(found, now)
+            return found.refused
+        return []
+
+    def _again(self, found: Found, now: float) -> None:
+        """Sends them once more: policy says so, or these are not the records that the entry was written for.
+
+        As one batch, so that the same records go out under the name that they had.
+        """
+        apps = list(
+            dict.fromkeys(app for app, doc in zip(found.apps, found.docs, strict=True) if doc is not None)
+        )
+        groups = [
+            [n for n, doc in enumerate(found.docs) if doc is not None and found.apps[n] == app]
+            for app in apps
+        ]
+        origins = [[found.origins[n] for n in group] for group in groups]
+        holds = self.offsets.split(found.hold, *origins)
+        for app, group, hold in zip(apps, groups, holds, strict=True):
+            docs = [doc for n in group if (doc := found.docs[n]) is not None]
+            batch = self._batch(app, [found.origins[n] for n in group], docs, hold, now)
+            batch.bytes = sum(found.sizes[n] for n in group)
+            batch.seal(self._topic)
+            self._sender.add([batch])
+
+    def _batch(self, app: str, origins: list[Origin], docs: list[Doc], hold: Hold, now: float) -> Batch:
+        [lane] = lanes_of(self._stream, Decoded(origins[:1], [app]))
+        return Batch(app, lane, self._stream.operation, now, origins, docs, hold=hold)
+
     def _show(self) -> None:
         self.shown = (replace(self.books), self.offsets.outstanding)
 
@@ -182,3 +248,7 @@ class Engine:
             return None
         self._burying_bytes += bury.bytes
         return bury
+
+    def _parking(self, parked: Park) -> None:
+        self._burying_bytes += parked.batch.bytes
+        self._park.append(parked)

@@ -82,3 +82,10 @@ class Denied:
 
 
 Outcome = Accepted | Throttled | Unavailable | InDoubt | Rejected | Denied
+
+
+def cautious(outcome: Outcome) -> Outcome:
+    """The outcome for what must not be sent twice: a 2xx without success leaves open what was taken."""
+    if isinstance(outcome, Rejected) and 200 <= outcome.status < 300:
+        return InDoubt(outcome.reason, outcome.status)
+    return outcome

@@ -1,8 +1,9 @@
 """What the engine needs from the outside, as protocols that real clients and tests fill in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
+from bridge.core.journal import Entry
 from bridge.core.outcome import Outcome
 from bridge.core.record import Doc
 from bridge.core.stream import Operation
@@ -52,3 +53,33 @@ class Membership(Protocol):
 
     async def close(self) -> None:
         """Gives all partitions up through the owner and leaves the group."""
+
+
+class Fenced(Exception):
+    """Another process has taken the partition over, and with it the right to write to its journal."""
+
+
+class Lease(Protocol):
+    """The right to write the journal of one partition, until somebody takes the partition over."""
+
+    async def write(self, entries: Mapping[str, Entry | None]) -> None:
+        """Returns once these entries are safely stored, by batch id; None deletes one.
+
+        Raises:
+            Fenced: the lease has ended, and nothing was written.
+        """
+
+    def forget(self, batches: Collection[str]) -> None:
+        """Deletes entries together with the next write; until then they do no harm."""
+
+
+class JournalStore(Protocol):
+    """Where the delivery journal is kept."""
+
+    async def take_over(self, partitions: Collection[int]) -> Mapping[int, Sequence[Entry]]:
+        """Ends the leases of earlier owners, then reads what they left, in that order."""
+        ...
+
+    def lease(self, partition: int) -> Lease:
+        """The present lease of a partition that was taken over."""
+        ...

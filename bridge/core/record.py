@@ -63,6 +63,13 @@ class Decoded:
     sizes: list[int] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
 
+    def add(self, origin: Origin, app: str, doc: Doc, size: int) -> None:
+        """Adds one record to each column."""
+        self.origins.append(origin)
+        self.apps.append(app)
+        self.docs.append(doc)
+        self.sizes.append(size)
+
 
 class Decoder(Protocol):
     """Turns Kafka messages into validated documents."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from bridge.core.backoff import Backoff
-from bridge.core.batcher import Batch
+from bridge.core.batcher import Batch, Lane
 from bridge.core.offsets import Hold, Offsets
 from bridge.core.outcome import Accepted, Denied, InDoubt, Outcome, Rejected, Throttled, Unavailable
 from bridge.core.record import Refused
@@ -14,11 +14,15 @@ from bridge.core.record import Refused
 
 @dataclass(frozen=True, slots=True)
 class SendLimits:
-    """Requests at once: `in_flight` for the stream, `in_flight_per_lane` for one app; how retries wait."""
+    """Requests at once: `in_flight` for the stream, `in_flight_per_lane` for one app; how retries wait.
+
+    `park` says that a batch whose answer was lost is not sent again, but put aside for somebody to decide.
+    """
 
     in_flight: int
     in_flight_per_lane: int
     backoff: Backoff
+    park: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +34,14 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Bury:
-    """These records will never be delivered: they belong in the dead-letter topic, and are settled there."""
+    """These records will never be delivered: they belong in the dead-letter topic, and are settled there.
+
+    `batch` is what the API rejected of a batch; None for records that were never sent.
+    """
 
     hold: Hold
     refused: list[Refused]
+    batch: Batch | None = None
 
     @property
     def bytes(self) -> int:
@@ -41,7 +49,15 @@ class Bury:
         return sum(len(one.origin.value() or b"") for one in self.refused)
 
 
-Verdict = Settle | Bury
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Nobody knows whether the API took this batch: it belongs on the in-doubt topic and is settled there."""
+
+    batch: Batch
+    refused: list[Refused]
+
+
+Verdict = Settle | Bury | Park
 
 
 @dataclass(slots=True)
@@ -70,7 +86,7 @@ class Sender:
         self._topic = topic
         self._offsets = offsets
         self._draw = draw
-        self._lanes: dict[str, _Lane] = {}  # in order of turn: a lane that sent goes to the end
+        self._lanes: dict[Lane, _Lane] = {}  # in order of turn: a lane that sent goes to the end
         self._in_flight: set[Batch] = set()
 
     @property
@@ -87,20 +103,20 @@ class Sender:
     def add(self, batches: Iterable[Batch]) -> None:
         """Queues closed batches behind those of the same lane."""
         for batch in batches:
-            self._lanes.setdefault(batch.app, _Lane()).queue.append(batch)
+            self._lanes.setdefault(batch.lane, _Lane()).queue.append(batch)
 
     def take(self, now: float) -> Batch | None:
         """The next batch that may be sent now, counted as in flight; lanes take turns. None if none may."""
         if self.in_flight >= self._limits.in_flight:
             return None
-        for app, lane in self._lanes.items():
+        for key, lane in self._lanes.items():
             allowed = 1 if lane.cause is not None else self._limits.in_flight_per_lane
             if lane.queue and lane.in_flight < allowed and lane.blocked_until <= now:
                 batch = lane.queue.popleft()
                 batch.attempts += 1
                 lane.in_flight += 1
                 self._in_flight.add(batch)
-                self._lanes[app] = self._lanes.pop(app)
+                self._lanes[key] = self._lanes.pop(key)
                 return batch
         return None
 
@@ -121,7 +137,8 @@ class Sender:
     def waiting(self) -> dict[str, str]:
         """The apps whose lane waits after a failure, and why."""
         lanes = self._lanes.copy()  # in one step, as health and metrics ask from other threads
-        return {app: lane.cause for app, lane in lanes.items() if lane.cause is not None and not lane.empty}
+        waiting = ((key, lane.cause) for key, lane in lanes.items() if lane.cause and not lane.empty)
+        return {key if isinstance(key, str) else key[0]: cause for key, cause in waiting}
 
     @property
     def denied(self) -> bool:
@@ -131,21 +148,21 @@ class Sender:
 
     def returned(self, batch: Batch, outcome: Outcome, now: float) -> Verdict | None:
         """Takes a batch back with its outcome: it is settled, buried, queued again, or split and queued."""
-        lane = self._lanes[batch.app]
+        lane = self._lanes[batch.lane]
         lane.in_flight -= 1
         self._in_flight.discard(batch)
         verdict = self._judge(lane, batch, outcome, now)
         if lane.idle:
-            del self._lanes[batch.app]
+            del self._lanes[batch.lane]
         return verdict
 
     def drop_unowned(self) -> None:
         """Takes records of partitions that were given up out of the queues: the next owner sends them."""
-        for app, lane in list(self._lanes.items()):
+        for key, lane in list(self._lanes.items()):
             queue, lane.queue = lane.queue, deque()
             lane.queue.extend(batch for batch in queue if self._keep_owned(batch))
             if lane.idle:  # one that waits stays: its app's records of other partitions must wait too
-                del self._lanes[app]
+                del self._lanes[key]
 
     def _judge(self, lane: _Lane, batch: Batch, outcome: Outcome, now: float) -> Verdict | None:
         match outcome:
@@ -157,11 +174,17 @@ class Sender:
                 wait = self._limits.backoff.wait(1, self._draw) if wait is None else wait
                 self._block(lane, now + wait, "throttled")
                 self._queue_first(lane, batch)
+            case InDoubt(reason=reason) if self._limits.park:
+                # It is out of the way, but the API is not well: what comes next must not follow at once.
+                self._fail(lane, reason, now)
+                return park(batch, outcome) if batch.hold.parts else None
             case Unavailable(reason=reason) | InDoubt(reason=reason):
-                self._fail(lane, batch, reason, now)
+                self._fail(lane, reason, now)
+                self._queue_first(lane, batch)
             case Denied(reason=reason):
                 lane.denied = True
-                self._fail(lane, batch, reason, now)
+                self._fail(lane, reason, now)
+                self._queue_first(lane, batch)
             case Rejected():
                 self._recover(lane, now)  # an answer about the records: the API itself is well
                 return self._reject(lane, batch, outcome)
@@ -180,12 +203,11 @@ class Sender:
         lane.blocked_until = max(lane.blocked_until, until)
         lane.cause = cause
 
-    def _fail(self, lane: _Lane, batch: Batch, reason: str, now: float) -> None:
+    def _fail(self, lane: _Lane, reason: str, now: float) -> None:
         # Requests that were under way together fail together: that is one failure, not four.
         if not lane.failures or lane.blocked_until <= now:
             lane.failures += 1
         self._block(lane, now + self._limits.backoff.wait(lane.failures, self._draw), reason)
-        self._queue_first(lane, batch)
 
     def _queue_first(self, lane: _Lane, *batches: Batch) -> None:
         lane.queue.extendleft(batch for batch in reversed(batches) if self._keep_owned(batch))
@@ -217,7 +239,7 @@ class Sender:
                 for index, why in enumerate(bad.values())
                 if buried.origins[index].partition() in owned
             ]
-            return Bury(buried.hold, refused)
+            return Bury(buried.hold, refused, buried)
         # Halving finds the bad records in at most 2n - 1 requests: 1999 for a full batch of nothing but bad
         # ones, and the flood guard stops the stream long before that happens twice.
         middle = len(batch) // 2
@@ -229,6 +251,22 @@ class Sender:
         for part in parts:
             part.seal(self._topic)
         return parts
+
+
+def park(batch: Batch, outcome: InDoubt) -> Park:
+    """Every record of a batch, to be put aside; `outcome` says why."""
+    refused = [
+        Refused(
+            origin=origin,
+            reason="in_doubt",
+            detail=outcome.reason,
+            status=outcome.status,
+            attempts=batch.attempts,
+            batch_id=batch.id,
+        )
+        for origin in batch.origins
+    ]
+    return Park(batch, refused)
 
 
 def _refused(batch: Batch, index: int, reason: str, outcome: Rejected) -> Refused:

@@ -24,6 +24,13 @@ class Operation(StrEnum):
     GET_UPLOAD_URLS = "get_upload_urls"
 
 
+class LaneBy(StrEnum):
+    """Which records are batched together, and wait together after a failure."""
+
+    APP = "app"
+    APP_AND_PARTITION = "app_and_partition"
+
+
 @dataclass(frozen=True, slots=True)
 class Deletions:
     """What a null value means in a stream whose topic is compacted: its record is gone.
@@ -56,7 +63,10 @@ class SinkStream:
     `record` is a TypedDict with pydantic constraints: the fields sent to the API, validated. The app is not
     among them: it comes from a field, header, key or constant, as configured.
     `identity` names the fields that make two records the same; identical ones in a batch are sent once.
-    `resend_safe` says whether a batch whose answer was lost may be sent again.
+    Empty: each record is one of its own, however alike.
+    `resend_safe` says whether a batch whose answer was lost may be sent again. If not, each batch goes
+    through the delivery journal, and its lanes are by partition, as the journal is kept and fenced by it.
+    `exact` streams carry decimal numbers that must not pass through a binary float; they cost more to read.
     `ordered` streams send the records of an app in the order of the topic, one request at a time, and of
     identical records in a batch the last; of others the first stands for all.
     `deletions` says what a null value means; None refuses it.
@@ -75,3 +85,9 @@ class SinkStream:
     gating: Gating | None = None
     options: type | None = None
     beside: Callable[[Any], Mapping[str, Any]] | None = None
+    lane: LaneBy = LaneBy.APP
+    exact: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.resend_safe and self.lane is not LaneBy.APP_AND_PARTITION:
+            raise ValueError(f"stream {self.name} may not be sent twice, so it needs lanes by partition")

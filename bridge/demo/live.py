@@ -52,7 +52,7 @@ class LiveTable:
                 books.delivered,
                 books.batches,
                 round(self._rates[stream].at(books.delivered)),
-                self._producers[stream].produced - books.delivered - books.dead_lettered - books.superseded,
+                self._producers[stream].produced - books.settled,
                 sink.engine.in_flight,
                 books.dead_lettered,
             )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import count
 from random import Random
 
@@ -61,6 +62,21 @@ def org_chart(random: Random, now: Callable[[], float]) -> Iterator[Sample]:
         yield Sample(record, good)
 
 
+def spend(random: Random, now: Callable[[], float]) -> Iterator[Sample]:
+    """Payments for apps in several currencies, and credits among them."""
+    for number in count(1):
+        good = number % BAD_EVERY != 0
+        cents = random.randrange(-2_000, 500_000)
+        record: Doc = {
+            "app": random.choice(APPS),
+            "amount": Decimal(cents).scaleb(-2),
+            "currency": random.choice(("EUR", "USD", "GBP")) if good else "gold",
+            "date": f"2026-{random.randrange(1, 13):02}-{random.randrange(1, 29):02}",
+            "description": f"invoice {number}",
+        }
+        yield Sample(record, good)
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
     """A stream's part in the demonstration.
@@ -81,4 +97,6 @@ ACTS = {
     "users": Act(users, lambda seen: seen["posted"] + seen["deleted"], lambda seen: 0),
     # A person who came again is one sent again: nobody joins twice.
     "org_chart": Act(org_chart, lambda seen: seen["people"], lambda seen: seen["accepted"] - seen["people"]),
+    # Two payments that look alike are two payments, so it cannot tell either.
+    "spend": Act(spend, lambda seen: seen["accepted"], lambda seen: 0),
 }

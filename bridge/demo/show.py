@@ -181,4 +181,4 @@ def _settings(kafka: EmbeddedKafka, sandbox: SandboxServer) -> config.Settings:
 
 def _settled(running: wiring.Running, stream: str) -> int:
     books = running.sinks[stream].engine.books
-    return books.delivered + books.dead_lettered + books.superseded
+    return books.settled

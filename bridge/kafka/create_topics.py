@@ -1,6 +1,6 @@
 """Creates the topics that do not exist yet, as their descriptions say."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 
@@ -9,18 +9,19 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from bridge.core.errors import BridgeError
-from bridge.kafka.topics import Topic
+from bridge.kafka.topics import DeadLetters, InDoubt, Topic
 
 # A dead letter is the refused record with headers around it, so its topic takes more than any record topic
 # should: brokers default to 1 MiB, and this leaves room for records of nearly 16 MiB where that was raised.
 DEAD_LETTER_BYTES = 16 * 1024 * 1024
 _MS_PER_HOUR = 3_600_000
+JOURNAL_PARTITIONS = 6
 
 
 def create_missing(
     admin: AdminClient, topics: Iterable[Topic], replication: int, timeout: float = 30.0
 ) -> list[str]:
-    """Creates what is missing of the topics and their dead-letter topics, and returns the names created.
+    """Creates what is missing of the topics and of those for records put aside; returns the names created.
 
     Topics that exist are left as they are. `replication` is the number of copies, -1 for the broker's
     default. `timeout` is in seconds and bounds each of the two questions to the cluster.
@@ -30,9 +31,26 @@ def create_missing(
     """
     return _create(
         admin,
-        [new for topic in topics for new in (_records(topic, replication), _dead(topic, replication))],
+        [new for topic in topics for new in _of(topic, replication)],
         timeout,
     )
+
+
+def create_journal(admin: AdminClient, topic: str, replication: int, timeout: float = 30.0) -> list[str]:
+    """As `create_missing`, for the delivery journal.
+
+    Every take-over reads the part of it that is about its partitions, so it is cleaned early and often.
+
+    Raises:
+        BridgeError: as for `create_missing`.
+    """
+    config = {
+        "cleanup.policy": "compact",
+        "segment.bytes": str(16 * 1024 * 1024),
+        "segment.ms": str(10 * 60 * 1000),
+        "min.cleanable.dirty.ratio": "0.1",
+    }
+    return _create(admin, [NewTopic(topic, JOURNAL_PARTITIONS, replication, config=config)], timeout)
 
 
 def create_memory(admin: AdminClient, topic: str, replication: int, timeout: float = 30.0) -> list[str]:
@@ -59,6 +77,13 @@ def _create(admin: AdminClient, wanted: list[NewTopic], timeout: float) -> list[
     return [name for name, future in futures.items() if _created(name, future, timeout)]
 
 
+def _of(topic: Topic, replication: int) -> Iterator[NewTopic]:
+    yield _records(topic, replication)
+    for aside in (topic.dead_letters, topic.in_doubt):
+        if aside is not None:
+            yield _aside(aside, replication)
+
+
 def _records(topic: Topic, replication: int) -> NewTopic:
     config = {
         "cleanup.policy": topic.cleanup,
@@ -67,13 +92,13 @@ def _records(topic: Topic, replication: int) -> NewTopic:
     return NewTopic(topic.topic, topic.partitions, replication, config=config)
 
 
-def _dead(topic: Topic, replication: int) -> NewTopic:
+def _aside(aside: DeadLetters | InDoubt, replication: int) -> NewTopic:
     config = {
         "cleanup.policy": "delete",
-        "retention.ms": str(topic.dead_letters.retention_hours * _MS_PER_HOUR),
+        "retention.ms": str(aside.retention_hours * _MS_PER_HOUR),
         "max.message.bytes": str(DEAD_LETTER_BYTES),
     }
-    return NewTopic(topic.dead_letters.topic, topic.dead_letters.partitions, replication, config=config)
+    return NewTopic(aside.topic, aside.partitions, replication, config=config)
 
 
 def _created(name: str, future: Future[None], timeout: float) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from bridge.core.errors import ConfigError
+from bridge.core.json_text import exact_json
 from bridge.kafka.avro_schema import Schema
 from bridge.kafka.refusal import Refusal, undecodable
 
@@ -44,16 +45,18 @@ def lines_of(file: BinaryIO, on_bytes: Callable[[int], None] = lambda read: None
         first = False
 
 
-def ndjson_records(lines: Iterable[bytes]) -> Iterator[InputRecord]:
-    """Records from lines of JSON; empty lines are passed over."""
+def ndjson_records(lines: Iterable[bytes], exact: bool = False) -> Iterator[InputRecord]:
+    """Records from lines of JSON; empty lines are passed over. `exact` keeps every digit of a fraction."""
+    loads = exact_json if exact else orjson.loads
     for number, line in enumerate(lines, 1):
         if len(line) > MAX_LINE_BYTES:
             yield InputRecord(number, refusal=undecodable(f"the line has more than {MAX_LINE_BYTES} bytes"))
         elif line.strip():
             try:
-                yield InputRecord(number, orjson.loads(line))
-            except orjson.JSONDecodeError as error:
-                detail = f"the line is not JSON from character {error.pos} on; send one JSON object a line"
+                yield InputRecord(number, loads(line))
+            except ValueError as error:
+                place = getattr(error, "pos", 0)
+                detail = f"the line is not JSON from character {place} on; send one JSON object a line"
                 yield InputRecord(number, refusal=undecodable(detail))
 
 

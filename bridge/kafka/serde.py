@@ -130,7 +130,7 @@ def wire(stream: SinkStream, topic: Topic, registry: "SchemaRegistryClient | Non
         ConfigError: the topic's format needs a registry, and there is none.
     """
     if topic.format is WireFormat.JSON:
-        return JsonWire()
+        return JsonWire(stream.exact)
     schema, where = load_schema(topic.schema_path), str(topic.schema_path)
     fields = list(stream.record.__annotations__)
     app = topic.app.name if topic.app.from_ == "field" else None

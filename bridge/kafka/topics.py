@@ -58,6 +58,14 @@ class DeadLetters(_Part):
     retention_hours: _RetentionHours = 720
 
 
+class InDoubt(_Part):
+    """The topic for records of which nobody knows whether the API took them."""
+
+    topic: _TopicName
+    partitions: _Partitions = 1
+    retention_hours: _RetentionHours = 8760
+
+
 class Topic(_Part):
     """One topic, its wire format, and how it is created where it does not exist."""
 
@@ -70,11 +78,14 @@ class Topic(_Part):
     retention_hours: _RetentionHours
     cleanup: Literal["delete", "compact"]
     dead_letters: DeadLetters
+    in_doubt: InDoubt | None = None
 
     @model_validator(mode="after")
     def _no_loop(self) -> Self:
         if self.dead_letters.topic == self.topic:
             raise ValueError("dead_letters.topic is the topic itself, so dead letters would be read again")
+        if self.in_doubt is not None and self.in_doubt.topic in (self.topic, self.dead_letters.topic):
+            raise ValueError("in_doubt.topic must be a topic of its own, or records would be sent again")
         return self
 
     @property
@@ -115,7 +126,7 @@ def overridden(topic: Topic, changes: Mapping[str, Any]) -> Topic:
     """The topic with what the configuration says instead, checked like the file itself.
 
     `changes` looks like the file, with the keys that change; None leaves a key as it is. `app` is replaced as
-    a whole, `dead_letters` key by key.
+    a whole, `dead_letters` and `in_doubt` key by key.
 
     Raises:
         ConfigError: the result is no topic description; the message names the stream and the key.
@@ -124,10 +135,12 @@ def overridden(topic: Topic, changes: Mapping[str, Any]) -> Topic:
     if changes.get("app") is not None and topic.app.from_ == "none":
         raise ConfigError(f"topic of stream {topic.stream!r}: app: its records are about no app; remove it")
     for key, value in changes.items():
-        if isinstance(value, Mapping) and key == "dead_letters":
-            changed[key] |= {name: inner for name, inner in value.items() if inner is not None}
+        if isinstance(value, Mapping) and key in ("dead_letters", "in_doubt"):
+            given = {name: inner for name, inner in value.items() if inner is not None}
+            changed[key] = (changed[key] or {}) | given
         elif value is not None:
             changed[key] = value
+    changed["in_doubt"] = changed["in_doubt"] or None
     try:
         return Topic.model_validate(changed)
     except ValidationError as error:
@@ -149,7 +162,7 @@ def _sentence(error: ErrorDetails) -> str:
 
 
 def _nearest(loc: tuple[int | str, ...]) -> str:
-    parts: dict[str, type[_Part]] = {"app": AppSource, "dead_letters": DeadLetters}
+    parts: dict[str, type[_Part]] = {"app": AppSource, "dead_letters": DeadLetters, "in_doubt": InDoubt}
     part = parts.get(str(loc[0]), Topic) if len(loc) > 1 else Topic
     names = [field.alias or name for name, field in part.model_fields.items()]
     close = get_close_matches(str(loc[-1]), names, 1)

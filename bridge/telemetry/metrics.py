@@ -30,6 +30,7 @@ class StreamView(Protocol):
 
     engine: Engine
     lag: int | None
+    in_doubt: list[float] | None
 
 
 class Metrics:
@@ -180,6 +181,14 @@ BOOKS: dict[str, tuple[str, Callable[[Books], int]]] = {
         "Records that were not sent, as another stands for them: an identical one, or a newer snapshot.",
         lambda books: books.superseded,
     ),
+    "bridge_records_in_doubt": (
+        "Records put on the in-doubt topic, as nobody knows whether the Productiv API took them.",
+        lambda books: books.in_doubt,
+    ),
+    "bridge_records_settled_before": (
+        "Records read again that the delivery journal knows as settled, and so not sent again.",
+        lambda books: books.settled_before,
+    ),
     "bridge_records_handed_over": (
         "Records given up with their partition while outstanding; the next owner reads them again.",
         lambda books: books.handed_over,
@@ -188,7 +197,15 @@ BOOKS: dict[str, tuple[str, Callable[[Books], int]]] = {
 
 OUTSTANDING = ("bridge_records_outstanding", "Records received and not yet settled.")
 
-GAUGES: dict[str, tuple[str, Callable[[StreamView], int | None]]] = {
+GAUGES: dict[str, tuple[str, Callable[[StreamView], float | None]]] = {
+    "bridge_in_doubt_waiting_records": (
+        "Records on the in-doubt topic that nobody has decided about, whichever process put them there.",
+        lambda view: None if view.in_doubt is None else len(view.in_doubt),
+    ),
+    "bridge_in_doubt_oldest_timestamp_seconds": (
+        "Seconds since 1970 at which the oldest of these was put there; absent if there is none.",
+        lambda view: view.in_doubt[0] if view.in_doubt else None,
+    ),
     "bridge_records_gathering": (
         "Records held until the whole they belong to is complete.",
         lambda view: view.engine.gathering,

@@ -84,9 +84,21 @@ def test_repeats_found_when_a_batch_closes_are_shown(by_age: bool) -> None:
     assert made.shown == (Books(received=2, superseded=1), 1)
 
 
-@pytest.mark.parametrize("column", ["received", "delivered", "dead_lettered", "superseded", "handed_over"])
+@pytest.mark.parametrize(
+    "column",
+    ["received", "delivered", "dead_lettered", "superseded", "handed_over", "in_doubt", "settled_before"],
+)
 def test_a_record_missing_in_any_column_shows(column: str) -> None:
-    books = Books(received=14, delivered=5, dead_lettered=4, superseded=3, handed_over=2, batches=99)
+    books = Books(
+        received=23,
+        delivered=5,
+        dead_lettered=4,
+        superseded=3,
+        handed_over=2,
+        in_doubt=6,
+        settled_before=3,
+        batches=99,
+    )
     assert books.balance(0)
     setattr(books, column, getattr(books, column) + 1)
     assert not books.balance(0)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bridge.sandbox import SandboxConfig, SandboxServer
+from bridge.streams import SINKS
 from tests.flows.setting import Stage
 from tests.kafka_broker.broker import Broker, OwnBroker
 from tests.kafka_broker.cluster import Cluster
@@ -25,6 +26,9 @@ def staged(
         topic = kafka.create_topic(stream, 4, max_message_bytes=10_000_000, **topic_settings)
         dead_letters = kafka.create_topic("dead", 1, max_message_bytes=16_000_000)
         stage = Stage(kafka, server, folder, topic, dead_letters, stream)
+        if not SINKS[stream].resend_safe:
+            stage.in_doubt = kafka.create_topic("in-doubt", 1, max_message_bytes=16_000_000)
+            stage.journal = kafka.create_topic("journal", 2, cleanup_policy="compact")
         yield stage
         for bridge in stage.bridges:
             bridge.close()
@@ -73,4 +77,18 @@ def compacted_stage(any_kafka: Cluster[Broker], tmp_path: Path) -> Iterator[Stag
 def real_users_stage(kafka: Cluster[Broker], tmp_path: Path) -> Iterator[Stage]:
     """The same on Apache Kafka only."""
     with staged(kafka, tmp_path, stream="users", cleanup_policy="compact") as made:
+        yield made
+
+
+@pytest.fixture
+def spend_stage(any_kafka: Cluster[Broker], tmp_path: Path) -> Iterator[Stage]:
+    """A stage for the spend stream."""
+    with staged(any_kafka, tmp_path, stream="spend") as made:
+        yield made
+
+
+@pytest.fixture
+def real_spend_stage(kafka: Cluster[Broker], tmp_path: Path) -> Iterator[Stage]:
+    """The same on Apache Kafka only."""
+    with staged(kafka, tmp_path, stream="spend") as made:
         yield made

@@ -96,7 +96,8 @@ class BridgeProcess:
 
     def books(self) -> dict[str, int]:
         """The columns of the books, by the metrics of one scrape."""
-        columns = ("received", "delivered", "dead_lettered", "superseded", "handed_over")
+        settled = ("delivered", "dead_lettered", "superseded", "in_doubt", "settled_before")
+        columns = ("received", *settled, "handed_over")
         samples, labels = self._scrape(), {"stream": self._stream}
         books = {name: int(_sum(samples, f"bridge_records_{name}_total", labels)) for name in columns}
         return books | {"outstanding": int(_sum(samples, "bridge_records_outstanding", labels))}

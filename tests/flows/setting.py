@@ -49,6 +49,8 @@ class Stage:
     topic: str
     dead_letters: str
     stream: str = "usage"
+    in_doubt: str | None = None
+    journal: str = "not-used"
     bridges: list[BridgeProcess] = field(default_factory=list)
 
     def bridge(self, **sink: Any) -> BridgeProcess:
@@ -65,12 +67,14 @@ class Stage:
                 "bootstrap_servers": self.kafka.bootstrap,
                 "group_prefix": f"test-{self.topic}",
                 "create_topics": False,
+                "journal_topic": self.journal,
                 "settings": {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500},
             },
             "sinks": {
                 self.stream: {
                     "topic": self.topic,
                     "dead_letter_topic": self.dead_letters,
+                    "in_doubt_topic": self.in_doubt,
                     "format": "json",
                     "batch": {"max_age_seconds": 0.5},
                     "backoff": {"initial_seconds": 0.05, "max_seconds": 0.5},

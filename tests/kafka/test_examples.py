@@ -1,10 +1,10 @@
 """The examples beside the schemas are true, and every stream has its schema, its topic and its examples."""
 
-import json
 from typing import Any
 
 import pytest
 
+from bridge.core.json_text import exact_json
 from bridge.kafka import serde, topics
 from bridge.kafka.apps import COMPANY
 from bridge.kafka.avro_schema import load_schema
@@ -17,7 +17,7 @@ FORMATS = ("json", "avro", "avro_registry")
 
 
 def lines(name: str) -> list[Any]:
-    return [json.loads(line) for line in (folder("schemas") / "examples" / name).read_text().splitlines()]
+    return [exact_json(line) for line in (folder("schemas") / "examples" / name).read_bytes().splitlines()]
 
 
 def made(stream: str, wire_format: str) -> tuple[serde.Wire, serde.TopicDecoder]:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.core.json_text import json_text
 from bridge.core.stream import Operation
 from bridge.productiv.contracts import CONTRACTS, Call, Contract, Question
-from bridge.productiv.contracts.json_text import json_text
 from bridge.streams import SINKS
 
 CALLS, QUESTIONS = CONTRACTS["openapi"].calls, CONTRACTS["openapi"].questions

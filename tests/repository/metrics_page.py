@@ -21,7 +21,9 @@ whoever asks for it. This page is written from the code by
 FOOT = """
 A histogram shows `_bucket` (with the label `le`), `_sum` and `_count`. Counters and histograms also show
 `_created`, the time at which they began. Counters begin at 0 when the process starts. The gauges hold for
-this process; add them up over all of them.
+this process; add them up over all of them. Only what waits on the in-doubt topic is seen alike by all, so
+take the greatest of `bridge_in_doubt_waiting_records` and the least of
+`bridge_in_doubt_oldest_timestamp_seconds`, whose age is `time()` less that.
 
 The books of a stream balance in every scrape:
 
@@ -29,6 +31,8 @@ The books of a stream balance in every scrape:
       = bridge_records_delivered_total
       + bridge_records_dead_lettered_total
       + bridge_records_superseded_total
+      + bridge_records_in_doubt_total
+      + bridge_records_settled_before_total
       + bridge_records_handed_over_total
       + bridge_records_outstanding
 
@@ -42,7 +46,7 @@ Each label has a handful of values; no app, e-mail address or topic is ever amon
 | `operation` | the API calls, such as `publish_usage_events` |
 | `outcome` | `accepted`, `throttled`, `unavailable`, `in_doubt`, `rejected`, `denied` |
 | `result` | of reconciling an app: `equal`, `applied`, `failed`, or `refused_` and why |
-| `kind` | of what was found: `adds`, `changes`, `leavers`; of what was done: `posted`, `deleted`, `rejected` |
+| `kind` | of what was found: `adds`, `changes`, `leavers`; done: `posted`, `deleted`, `rejected` |
 | `reason` | `undecodable`, `invalid`, `unknown_app`, `too_large`, `rejected` |
 | `field` | the declared field that a finding is about: `managerEmail`, `snapshot` |
 | `problem` | what was found: `unknown`, `cycle`, `late` |

@@ -16,6 +16,7 @@ class View:
 
     engine: Engine
     lag: int | None = None
+    in_doubt: list[float] | None = None
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Dated(At):
 def used() -> tuple[Metrics, View]:
     """The metrics at second 107, and the stream that they show."""
     metrics = Metrics(lambda: 107.0)
-    view = View(engine(limits(2)), lag=12)
+    view = View(engine(limits(2)), lag=12, in_doubt=[17.0])
     metrics.watch(STREAM.name, view)
     metrics.request("publish", Accepted(), 0.3)
     metrics.dead_lettered(STREAM.name, [Refused(At((0, 9)), "invalid", "it is wrong")])

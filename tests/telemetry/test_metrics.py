@@ -133,15 +133,23 @@ def test_a_record_without_a_time_has_no_delay_and_one_from_the_future_none_below
 
 def test_books_are_read_when_asked() -> None:
     metrics, view = used()
-    columns = ("received", "delivered", "dead_lettered", "superseded", "handed_over")
+    columns = (
+        "received",
+        "delivered",
+        "dead_lettered",
+        "superseded",
+        "handed_over",
+        "in_doubt",
+        "settled_before",
+    )
     names = {column: f"bridge_records_{column}_total" for column in columns}
-    assert [stream_value(metrics, name) for name in names.values()] == [2, 2, 0, 0, 0]
+    assert [stream_value(metrics, name) for name in names.values()] == [2, 2, 0, 0, 0, 0, 0]
     more = decoded((0, 2, "a", 5), (0, 3, "a", 5), (0, 4, "b", 5), refused=((0, 5),))
     bury = view.engine.receive(more, 0.0)
     assert bury is not None
     view.engine.buried(bury)
     view.engine.give_up([0])
-    assert [stream_value(metrics, name) for name in names.values()] == [6, 2, 1, 1, 2]
+    assert [stream_value(metrics, name) for name in names.values()] == [6, 2, 1, 1, 2, 0, 0]
 
 
 def test_gauges_are_read_when_asked() -> None:

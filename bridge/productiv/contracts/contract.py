@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
+from bridge.core.json_text import json_text
 from bridge.core.record import Doc
 from bridge.core.stream import Operation
-from bridge.productiv.contracts.json_text import json_text
 
 NOTHING: Mapping[str, Any] = {}
 

@@ -1,0 +1,156 @@
+"""The records in doubt of one stream: which there are, and what somebody decided about them.
+
+They stand on the in-doubt topic for as long as that keeps them. A decision is a record in the journal topic,
+for ever; one to resend is written in the same transaction as the records that go back to the stream's topic.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import KafkaException, Message, Producer
+
+from bridge.core.errors import BridgeError
+from bridge.kafka.journal_entries import JournalFormat, Place, Resolution, headers_of
+from bridge.kafka.topic_news import TopicNews
+from bridge.telemetry.logs import librdkafka_logger
+
+SECONDS = 60.0
+RECORDS_PER_TRANSACTION = 1000
+RESENT, DISCARDED = "resent", "discarded"
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """One record in doubt.
+
+    `place` is where it was on the stream's topic, `batch` the request it went out with, `since` when it was
+    put aside in milliseconds since 1970, `why` a sentence. `message` is what was put aside, None if not kept.
+    """
+
+    place: Place
+    batch: str
+    since: int
+    why: str
+    message: Message | None
+
+    @property
+    def cut(self) -> bool:
+        """Whether its value was too long for the topic, so that only a part of it is there."""
+        return self.message is not None and "value-bytes" in headers_of(self.message)
+
+
+class InDoubt:
+    """The records in doubt of a stream. `keep` keeps their content too, for those who need it."""
+
+    def __init__(
+        self, settings: Mapping[str, Any], topic: str, journal: str, form: JournalFormat, keep: bool
+    ) -> None:
+        self._form = form
+        self._keep = keep
+        self._parked = TopicNews(settings, topic)
+        self._journal = TopicNews(settings, journal)
+        self._waiting: dict[Place, Parked] = {}
+        self._resolved: set[Place] = set()
+
+    def read(self) -> list[Parked]:
+        """Those that nobody has decided about, the oldest first; a later call reads only what is new.
+
+        Raises:
+            BridgeError: Kafka does not answer, or a topic does not exist.
+        """
+        try:
+            for message in self._parked.news(SECONDS):
+                self._note(message)
+            for message in self._journal.news(SECONDS):
+                if (kind := self._form.kind(message.key())) is not None and kind[0] == "resolved":
+                    self._resolved.add(Place(kind[1], int(kind[2])))
+        except KafkaException as error:
+            raise BridgeError(f"cannot read the records in doubt: {error.args[0].str()}") from None
+        self._waiting = {p: one for p, one in self._waiting.items() if p not in self._resolved}
+        return sorted(self._waiting.values(), key=lambda one: one.since)
+
+    def close(self) -> None:
+        """Ends the clients."""
+        self._parked.close()
+        self._journal.close()
+
+    def _note(self, message: Message) -> None:
+        told = headers_of(message)
+        if told.get("topic") != self._form.topic:
+            return
+        place = Place(int(told["partition"]), int(told["offset"]))
+        # A crash can leave a record here twice; it is one record, in doubt since the first time.
+        if place not in self._waiting:
+            kept = message if self._keep else None
+            since = message.timestamp()[1]
+            self._waiting[place] = Parked(place, told.get("batch", ""), since, told.get("detail", ""), kept)
+
+
+class Resolver:
+    """Decides about records in doubt, each once: a later decision about the same record changes nothing."""
+
+    def __init__(self, settings: Mapping[str, Any], journal: str, form: JournalFormat) -> None:
+        self._journal = journal
+        self._form = form
+        fixed = {
+            "transactional.id": f"{form.group}.in-doubt.{form.topic}",
+            "acks": "all",
+            "enable.idempotence": True,
+            "message.max.bytes": 16 * 1024 * 1024,
+        }
+        self._producer = Producer({**settings, **fixed}, logger=librdkafka_logger())
+
+    def resolve(
+        self,
+        in_doubt: InDoubt,
+        batches: Collection[str] | None,
+        action: str,
+        reason: str,
+        now: Callable[[], float],
+    ) -> int:
+        """Resends or discards the records of these batches (None: of all); returns how many there were.
+
+        `now` gives seconds since 1970.
+
+        Raises:
+            BridgeError: Kafka does not do its part, another decision was begun meanwhile, or a record to
+                resend is not whole. What was decided before is in force, and the rest is as it was.
+        """
+        try:
+            # Ends a decision that is under way elsewhere; only then is it certain what was decided.
+            self._producer.init_transactions(SECONDS)
+            chosen = [one for one in in_doubt.read() if batches is None or one.batch in batches]
+            if action == RESENT and any(one.cut for one in chosen):
+                raise BridgeError(
+                    "a record was too long for the in-doubt topic and is not whole there; send it anew from "
+                    "its source, and discard it here"
+                )
+            for start in range(0, len(chosen), RECORDS_PER_TRANSACTION):
+                self._write(
+                    chosen[start : start + RECORDS_PER_TRANSACTION], action, reason, int(now() * 1000)
+                )
+            return len(chosen)
+        except KafkaException as error:
+            raise BridgeError(f"not decided: {error.args[0].str()}; look again, and try again") from None
+
+    def _write(self, chosen: Sequence[Parked], action: str, reason: str, at: int) -> None:
+        self._producer.begin_transaction()
+        for one in chosen:
+            value = self._form.resolution_value(Resolution(one.place, action, reason, at))
+            self._produce(self._journal, value, self._form.resolution_key(one.place), None)
+            if action == RESENT and one.message is not None:
+                message: Any = one.message
+                headers = [each for each in message.headers() or [] if not each[0].startswith("bridge.")]
+                self._produce(self._form.topic, message.value(), message.key(), headers, one.place.partition)
+        self._producer.commit_transaction(SECONDS)
+
+    def _produce(self, topic: str, value: Any, key: Any, headers: Any, partition: int | None = None) -> None:
+        at: dict[str, Any] = {} if partition is None else {"partition": partition}
+        while True:
+            try:
+                self._producer.produce(topic, value, key, headers=headers, **at)
+            except BufferError:  # the producer's queue is full: let it send
+                self._producer.poll(1.0)
+                continue
+            return

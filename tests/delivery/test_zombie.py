@@ -1,0 +1,42 @@
+"""A process that was paused while its partition went to another must not send what that one has in hand."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from tests.delivery.world import Process, Record, World
+
+T = TypeVar("T")
+
+
+class Paused(World):
+    """Whoever writes to the journal first is held up before its write arrives."""
+
+    paused: asyncio.Event
+    resumed: asyncio.Event
+
+    async def do(self, effect: Callable[[], T]) -> T:
+        if effect.__qualname__.startswith("Lease.write") and not self.paused.is_set():
+            self.paused.set()
+            await self.resumed.wait()
+        return await super().do(effect)
+
+
+def test_a_zombie_sends_nothing_once_the_new_owner_has_read_the_journal() -> None:
+    world = Paused([Record((0, n), "a") for n in range(3)])
+    asyncio.run(_play(world))
+    assert sorted(world.accepted.elements()) == [(0, 0), (0, 1), (0, 2)]
+    assert len(world.sent) == 1
+    assert not world.parked
+
+
+async def _play(world: Paused) -> None:
+    world.paused, world.resumed = asyncio.Event(), asyncio.Event()
+    zombie, owner = Process(world), Process(world)
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        tasks.create_task(zombie.sink.run())
+        await world.paused.wait()
+        await tasks.create_task(owner.sink.run())
+        world.resumed.set()
+    assert zombie.books.delivered == 0
+    assert zombie.books.handed_over == 3
