@@ -222,7 +222,11 @@ class Sink:
         self._timer = later
 
     def _wake(self) -> None:
-        self._work(self._send_again())
+        job = self._send_again()
+        try:
+            self._work(job)
+        except RuntimeError:  # `run` is ending with a defect already
+            job.close()
 
     async def _send_again(self) -> None:
         """As a task and not in the timer, so that a defect ends `run` instead of being logged."""
