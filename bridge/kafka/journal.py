@@ -131,7 +131,11 @@ class _KafkaLease:
         async with self._turn:
             if self._turns < due:  # else another's turn has taken these along
                 values, self._waiting = self._waiting, {}
-                await self._until_written(values)
+                try:
+                    await self._until_written(values)
+                except BaseException:
+                    self._waiting = {**values, **self._waiting}  # others wait for theirs among them
+                    raise
                 self._turns += 1
 
     async def _until_written(self, values: Mapping[str, Entry | None]) -> None:

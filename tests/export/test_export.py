@@ -37,7 +37,7 @@ class Invoice(TypedDict):
     note: NotRequired[str]
 
 
-INVOICES = SinkStream("usage", Operation.PUBLISH_SPEND, Invoice, ("amount",), resend_safe=False)
+INVOICES = SinkStream("usage", Operation.PUBLISH_SPEND, Invoice, ("amount",), resend_safe=True)
 
 
 def exported(made: Job, *partitions: list[bytes], **options: Any) -> Exported:
