@@ -13,11 +13,18 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 import pytest
+import structlog
 
 from tests.kafka_broker.broker import Absent, Broker, OwnBroker
 from tests.kafka_broker.choose import choose, choose_own
 from tests.kafka_broker.cluster import Cluster
 from tests.kafka_broker.mock import MockBroker
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_by_default() -> None:
+    """What one test's command set up for its log must not decide what another test sees."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

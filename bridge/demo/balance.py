@@ -10,6 +10,8 @@ from rich.table import Table
 
 from bridge.demo.samples import ACTS
 
+ANSWER_SECONDS = 30.0  # far more than it takes, but on a machine that is busy with other things
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
@@ -45,8 +47,9 @@ def records_on(bootstrap: str, topic: str) -> int:
     """How many records a topic holds, asked of Kafka."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "balance-sheet"})
     try:
-        partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-        marks = [consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10) for p in partitions]
+        partitions = consumer.list_topics(topic, timeout=ANSWER_SECONDS).topics[topic].partitions
+        parts = [TopicPartition(topic, partition) for partition in partitions]
+        marks = [consumer.get_watermark_offsets(part, timeout=ANSWER_SECONDS) for part in parts]
         return sum(high - low for low, high in marks if high > 0)
     finally:
         consumer.close()

@@ -96,7 +96,7 @@ def test_identical_events_are_sent_once_and_counted(stage: Stage) -> None:
     stage.produce([usage(n % 100) for n in range(300)])
     bridge = stage.bridge(batch={"max_age_seconds": 2.0}).start()
     eventually(
-        lambda: bridge.books()["outstanding"] == 0 and bridge.books()["received"] == 300, "all settled"
+        lambda: bridge.books()["received"] == 300 and bridge.books()["outstanding"] == 0, "all settled"
     )
     books = bridge.books()
     assert balanced(books)
