@@ -125,6 +125,12 @@ def sink_topics(settings: config.Settings, only: Collection[str] = ()) -> dict[s
         for name, sink in settings.sinks.items()
         if (name in only if only else sink.enabled)
     }
+    for name, topic in topics.items():
+        if SINKS[name].deletions is not None and topic.app.from_ == "key":
+            raise ConfigError(
+                f"sinks.{name}.app: from: key is not for this stream, as its keys name app and record, for "
+                "records without a value to say what is gone; use field, header or constant"
+            )
     if not topics:
         raise ConfigError("every sink is turned off, so there is nothing to run; set sinks.<stream>.enabled")
     return topics

@@ -85,7 +85,7 @@ class OutgoingRecords:
         if self._identity is not None and self._source.from_ == "none":
             return str(doc[self._identity]).encode()
         if self._identity is not None:
-            return deletion_key(app, doc[self._identity])
+            return deletion_key(app or self._source.value or "", doc[self._identity])
         return _spread(app.encode(), doc)
 
     def _checked_app(self, record: Any) -> str:

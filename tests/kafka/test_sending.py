@@ -16,6 +16,8 @@ from confluent_kafka import (
 
 from bridge.core.errors import SchemaError
 from bridge.kafka import serde, topics
+from bridge.kafka.apps import Apps
+from bridge.kafka.deletion_keys import DeletionKeys
 from bridge.kafka.input_lines import InputRecord
 from bridge.kafka.outgoing import OutgoingRecords
 from bridge.kafka.refusal import Refusal, undecodable
@@ -228,3 +230,15 @@ def test_what_is_about_no_app_needs_none_and_has_the_person_for_its_key() -> Non
     sent = made.message({"email": "Ada@Example.com", "title": "Analyst", "shoe size": 38})
     assert (sent.key, sent.headers) == (b"ada@example.com", [])
     assert sent.value == b'{"email":"ada@example.com","title":"Analyst"}'
+
+
+@pytest.mark.parametrize("app", [source for source in APPS if source != {"from": "key"}])
+def test_the_key_of_a_user_is_that_of_the_users_deletion(app: dict[str, str]) -> None:
+    """Else a deletion would be of nobody, or on another partition than the user it deletes."""
+    users = SINKS["users"]
+    assert users.deletions is not None
+    topic = topics.overridden(topics.load_all()["users"], {"format": "json", "app": app})
+    made = OutgoingRecords(users, topic, serde.wire(users, topic))
+    sent = made.message({"email": "Ada@Example.com", app.get("name", "app"): "slack", "app": "slack"})
+    keys = DeletionKeys(users.deletions, Apps(topic.app))
+    assert keys.read(sent.key) == ("slack", {"email": "ada@example.com"})

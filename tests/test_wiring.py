@@ -1,0 +1,24 @@
+"""Settings become topics and clients, and what cannot work is refused with a sentence."""
+
+import pytest
+
+from bridge import config, wiring
+from bridge.core.errors import ConfigError
+
+
+def test_users_cannot_be_keyed_by_app_alone() -> None:
+    """Compaction would keep one user of each app."""
+    settings = config.Settings.model_validate({"sinks": {"users": {"app": {"from": "key"}}}})
+    with pytest.raises(ConfigError, match=r"sinks\.users\.app: from: key"):
+        wiring.sink_topics(settings, ["users"])
+
+
+def test_only_takes_streams_that_there_are() -> None:
+    with pytest.raises(ConfigError, match="'usages' is no stream; the streams are usage, users"):
+        wiring.sink_topics(config.Settings(), ["usages"])
+
+
+def test_a_stream_that_is_turned_off_runs_when_it_is_asked_for() -> None:
+    settings = config.Settings.model_validate({"sinks": {"spend": {"enabled": False}}})
+    assert "spend" not in wiring.sink_topics(settings)
+    assert list(wiring.sink_topics(settings, ["spend"])) == ["spend"]
