@@ -15,7 +15,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format-check lint types imports bench format lock clean
+.PHONY: help install run test check format-check lint types imports docs-agree bench format lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ run: $(RUN) ## see it work: an embedded Kafka, a sandbox API and the bridge betw
 test: check ## all checks, then all tests (ARGS="-k offsets")
 	@$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
 
-check: format-check lint types imports ## what can be said without running it: the four below
+check: format-check lint types imports docs-agree ## what can be said without running it: the five below
 
 format-check: $(DEV) ## is everything formatted?
 	@$(BIN)/ruff format --check --quiet . || { echo "'make format' would format it"; exit 1; }
@@ -41,6 +41,9 @@ types: $(DEV) ## mypy, strict
 
 imports: $(DEV) ## do imports point one way?
 	@$(BIN)/lint-imports --no-logo
+
+docs-agree: $(DEV) ## do documents, schemas, topics and locks say what the code says?
+	@$(BIN)/python -m pytest --quiet -m docs_agree tests
 
 bench: $(DEV) ## measure throughput on real Kafka
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -16,6 +16,8 @@ from bridge.streams import SINKS
 
 from .conftest import ConfigFile
 
+pytestmark = pytest.mark.docs_agree
+
 EXAMPLE = Path(__file__).parents[2] / "bridge.example.yaml"
 UNITS = {"_seconds": "seconds", "_bytes": "ytes", "_records": "ecords", "_per_second": "per second"}
 SHAPE = shape_of(Settings)

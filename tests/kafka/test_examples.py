@@ -12,6 +12,8 @@ from bridge.resources import folder
 from bridge.streams import SINKS
 from tests.kafka.records import messages, refusals
 
+pytestmark = pytest.mark.docs_agree
+
 TOPICS = topics.load_all()
 FORMATS = ("json", "avro", "avro_registry")
 

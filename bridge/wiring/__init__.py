@@ -1,0 +1,22 @@
+"""The one place that builds real clients from settings and sets them to work."""
+
+from bridge.wiring.apps import register_apps, remembered_apps, with_app_ids
+from bridge.wiring.clients import client_settings, questions
+from bridge.wiring.commands import in_doubt, reconciler, resolver
+from bridge.wiring.run import Running, run
+from bridge.wiring.topics import sink_topics, wire
+
+__all__ = [
+    "Running",
+    "client_settings",
+    "in_doubt",
+    "questions",
+    "reconciler",
+    "register_apps",
+    "remembered_apps",
+    "resolver",
+    "run",
+    "sink_topics",
+    "wire",
+    "with_app_ids",
+]

@@ -1,0 +1,98 @@
+"""The topics of a run, and how their records are read and written."""
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+import structlog
+from confluent_kafka.admin import AdminClient
+
+from bridge import config
+from bridge.core.errors import ConfigError
+from bridge.kafka import serde
+from bridge.kafka.create_topics import create_journal, create_missing
+from bridge.kafka.journal_entries import JournalFormat
+from bridge.kafka.topics import Topic, load_all, overridden
+from bridge.streams import SINKS
+
+if TYPE_CHECKING:
+    from confluent_kafka.schema_registry import SchemaRegistryClient
+
+log = structlog.get_logger(__name__)
+
+
+def sink_topics(settings: config.Settings, only: Collection[str] = ()) -> dict[str, Topic]:
+    """The topics of the sinks to run, as their files describe them and the configuration changes them.
+
+    Raises:
+        ConfigError: `only` names something that is no stream, or nothing is left to run.
+        SchemaError: a topic file cannot be used.
+    """
+    if unknown := set(only) - set(SINKS):
+        raise ConfigError(f"{sorted(unknown)[0]!r} is no stream; the streams are {', '.join(SINKS)}")
+    described = load_all()
+    topics = {
+        name: overridden(
+            described[name],
+            {
+                "topic": sink.topic,
+                "format": sink.format,
+                "app": sink.app and sink.app.model_dump(by_alias=True),
+                "dead_letters": {"topic": sink.dead_letter_topic},
+                "in_doubt": None if SINKS[name].resend_safe else {"topic": sink.in_doubt_topic},
+            },
+        )
+        for name, sink in settings.sinks.items()
+        if (name in only if only else sink.enabled)
+    }
+    for name, topic in topics.items():
+        if SINKS[name].deletions is not None and topic.app.from_ == "key":
+            raise ConfigError(
+                f"sinks.{name}.app: from: key is not for this stream, as its keys name app and record, for "
+                "records without a value to say what is gone; use field, header or constant"
+            )
+    if not topics:
+        raise ConfigError("every sink is turned off, so there is nothing to run; set sinks.<stream>.enabled")
+    return topics
+
+
+def wire(settings: config.Settings, topic: Topic) -> serde.Wire:
+    """The wire format of a topic, with the schema registry if one is configured.
+
+    Raises:
+        ConfigError: the format needs a registry, and none is configured.
+        SchemaError: the topic's schema cannot be used.
+    """
+    return serde.wire(SINKS[topic.stream], topic, schema_registry(settings))
+
+
+def topic_decoder(settings: config.Settings, topic: Topic) -> serde.TopicDecoder:
+    """What reads the records of a topic."""
+    return serde.decoder(
+        SINKS[topic.stream],
+        topic,
+        names=settings.apps.names,
+        unknown=settings.apps.unknown,
+        registry=schema_registry(settings),
+        max_record_bytes=settings.sinks[topic.stream].max_record_bytes,
+    )
+
+
+def schema_registry(settings: config.Settings) -> "SchemaRegistryClient | None":
+    """The schema registry; None if none is configured."""
+    registry = settings.schema_registry.client_settings()
+    return serde.registry_client(registry) if registry else None
+
+
+def journal_format(settings: config.Settings, topic: Topic) -> JournalFormat:
+    """How the journal speaks of a stream's topic, as the group that reads it."""
+    return JournalFormat(f"{settings.kafka.group_prefix}.{topic.stream}", topic.topic)
+
+
+def create_topics(settings: config.Settings, topics: dict[str, Topic]) -> None:
+    """Creates the topics that do not exist yet, and the journal if a stream needs it."""
+    admin = AdminClient({**settings.kafka.client_settings()})
+    created = create_missing(admin, topics.values(), settings.kafka.replication_factor)
+    if not all(SINKS[stream].resend_safe for stream in topics):
+        created += create_journal(admin, settings.kafka.journal_topic, settings.kafka.replication_factor)
+    for name in created:
+        log.info("topic_created", topic=name)
