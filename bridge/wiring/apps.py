@@ -11,6 +11,7 @@ from bridge.applications import Registration, Registry, Wanted
 from bridge.kafka.create_topics import create_memory
 from bridge.kafka.registered_apps import RegisteredApps
 from bridge.kafka.turn import Turn
+from bridge.telemetry.logs import librdkafka_logger
 from bridge.wiring.clients import questions
 
 log = structlog.get_logger(__name__)
@@ -58,6 +59,6 @@ def _registry_of_apps(settings: config.Settings) -> Registry:
 
 
 def _create_memory(settings: config.Settings) -> None:
-    admin = AdminClient({**settings.kafka.client_settings()})
+    admin = AdminClient({**settings.kafka.client_settings()}, logger=librdkafka_logger())
     for name in create_memory(admin, settings.apps.topic, settings.kafka.replication_factor):
         log.info("topic_created", topic=name)

@@ -7,12 +7,13 @@ import structlog
 from confluent_kafka.admin import AdminClient
 
 from bridge import config
-from bridge.core.errors import ConfigError
+from bridge.core.errors import BridgeError, ConfigError
 from bridge.kafka import serde
 from bridge.kafka.create_topics import create_journal, create_missing
 from bridge.kafka.journal_entries import JournalFormat
 from bridge.kafka.topics import Topic, load_all, overridden
 from bridge.streams import SINKS
+from bridge.telemetry.logs import librdkafka_logger
 
 if TYPE_CHECKING:
     from confluent_kafka.schema_registry import SchemaRegistryClient
@@ -90,8 +91,11 @@ def journal_format(settings: config.Settings, topic: Topic) -> JournalFormat:
 
 def create_topics(settings: config.Settings, topics: dict[str, Topic]) -> None:
     """Creates the topics that do not exist yet, and the journal if a stream needs it."""
-    admin = AdminClient({**settings.kafka.client_settings()})
-    created = create_missing(admin, topics.values(), settings.kafka.replication_factor)
+    admin = AdminClient({**settings.kafka.client_settings()}, logger=librdkafka_logger())
+    try:
+        created = create_missing(admin, topics.values(), settings.kafka.replication_factor)
+    except BridgeError as error:
+        raise BridgeError(f"Kafka at {settings.kafka.bootstrap_servers}: {error}") from error
     if not all(SINKS[stream].resend_safe for stream in topics):
         created += create_journal(admin, settings.kafka.journal_topic, settings.kafka.replication_factor)
     for name in created:
