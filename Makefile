@@ -26,7 +26,7 @@ run: $(RUN) ## see it work: an embedded Kafka, a sandbox API and the bridge betw
 	@$(BIN)/productiv-bridge demo $(ARGS)
 
 test: check ## all checks, then all tests (ARGS="-k offsets")
-	@$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 4 --dist worksteal $(ARGS)
 
 check: format-check lint types imports docs-agree ## what can be said without running it: the five below
 
