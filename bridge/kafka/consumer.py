@@ -39,6 +39,7 @@ class Consumer:
         self._settings = {"auto.offset.reset": "earliest", **settings, **FIXED, "group.id": group}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"kafka-{topic}")
         self._paused = False
+        self._committing = False
 
     async def start(self, owner: Owner, committed: Callable[[dict[int, int]], None]) -> None:
         """Joins the group. `committed` is called in the event loop when the broker has taken a commit."""
@@ -52,6 +53,7 @@ class Consumer:
             self._commit(offsets, False)
 
         def on_commit(error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+            self._committing = False
             done = {p.partition: p.offset for p in partitions if p.error is None and p.offset >= 0}
             if error is None:
                 loop.call_soon_threadsafe(committed, done)
@@ -78,8 +80,13 @@ class Consumer:
         return await self._call(self._poll, limit, seconds)
 
     async def commit(self, offsets: dict[int, int]) -> None:
-        """Sends a commit without waiting for the answer, which comes to `committed` during a later poll."""
-        await self._call(self._commit, offsets, True)
+        """Sends a commit without waiting for the answer, which comes to `committed` during a later poll.
+
+        Does nothing while an earlier one is without an answer: during a rebalance they would pile up.
+        """
+        if not self._committing:
+            self._committing = bool(offsets)
+            await self._call(self._commit, offsets, True)
 
     async def ends(self) -> dict[int, int]:
         """The end offset of each assigned partition as the last fetch told it; none asked of the broker."""
@@ -122,6 +129,7 @@ class Consumer:
             else:
                 self._kafka.commit(offsets=positions, asynchronous=False)
         except KafkaException as error:
+            self._committing = False
             # Not lost: the next owner starts from the last commit that was taken and reads these again.
             log.warning("commit_failed", topic=self._topic, error=error.args[0].str())
 
