@@ -1,8 +1,13 @@
 """The exceptions a user may meet, named by who can mend them.
 
 BridgeError
-├── ConfigError     the operator: a setting, file or command-line value is wrong
-└── SchemaError     whoever owns the topic: a schema or topic file does not fit
+├── ConfigError                 the operator: a setting, file or command-line value is wrong
+├── SchemaError                 whoever owns the topic: a schema or topic file does not fit
+├── SchemaRegistryUnavailable   time, or the registry's owner        (bridge.kafka.refusal)
+├── ApiError                    time, or Productiv: it holds the outcome (bridge.productiv.questions)
+├── FileChanged                 whoever writes the file              (bridge.uploads.files)
+├── RecordRejected              whoever produced the record          (bridge.export.export)
+└── Interrupted                 nobody: run it again                 (bridge.reconcile.reconciler)
 """
 
 
