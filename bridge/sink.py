@@ -15,7 +15,7 @@ from bridge.core.journal import State
 from bridge.core.outcome import Accepted, Outcome, Unavailable
 from bridge.core.ports import Fenced, Membership
 from bridge.core.record import Decoder, Refused
-from bridge.core.sender import Bury, Park
+from bridge.core.sender import Bury, Doubt
 from bridge.core.stream import SinkStream
 from bridge.delivery import Delivery
 from bridge.kafka.serde import SchemaRegistryUnavailable
@@ -264,8 +264,8 @@ class Sink:
         """Starts to write what the engine has for the dead letters and for the in-doubt topic."""
         if bury is not None:
             self._work(self._bury(bury))
-        for park in self.engine.parking():
-            self._work(self._park(park))
+        for doubt in self.engine.doubts():
+            self._work(self._keep(doubt))
         if self.engine.tripped and not self._said_tripped:
             self._said_tripped = True
             log.error("flood_guard_tripped", stream=self.stream.name, reason=self.engine.tripped)
@@ -278,20 +278,20 @@ class Sink:
         self.engine.buried(bury)
         self._metrics.dead_lettered(self.stream.name, bury.refused)
 
-    async def _park(self, park: Park) -> None:
-        batch = park.batch
+    async def _keep(self, doubt: Doubt) -> None:
+        batch = doubt.batch
         log.error(
             "records_in_doubt",
             stream=self.stream.name,
             app=batch.app,
             batch=batch.id,
             records=len(batch),
-            reason=park.refused[0].detail,
+            reason=doubt.refused[0].detail,
         )
-        assert self._in_doubt is not None  # noqa: S101  (who parks has a place for it)
-        await self._in_doubt.write(park.refused)
+        assert self._in_doubt is not None  # noqa: S101  (who keeps it has a place for it)
+        await self._in_doubt.write(doubt.refused)
         await self._delivery.put_aside(batch, batch.origins, State.PARKED)
-        self.engine.parked(park)
+        self.engine.doubted(doubt)
         self._send()
 
     def _work(self, job: Coroutine[Any, Any, None]) -> None:

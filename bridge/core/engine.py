@@ -15,7 +15,7 @@ from bridge.core.journal import Found, Journal, State
 from bridge.core.offsets import Hold, Offsets
 from bridge.core.outcome import Accepted, InDoubt, Outcome
 from bridge.core.record import Decoded, Doc, Origin, Refused
-from bridge.core.sender import Bury, Park, Sender, SendLimits, park
+from bridge.core.sender import Bury, Doubt, Sender, SendLimits, doubt
 from bridge.core.stream import SinkStream
 
 
@@ -55,7 +55,7 @@ class Engine:
         self._decoding = FloodGuard(limits.flood)
         self._sending = FloodGuard(limits.flood)
         self._burying_bytes = 0
-        self._park: list[Park] = []
+        self._doubts: list[Doubt] = []
         self.shown = (Books(), 0)
         """Books and records outstanding as of the last event: a copy that balances, for other threads."""
 
@@ -130,10 +130,10 @@ class Engine:
         found, self._entrance.findings = self._entrance.findings, []
         return found
 
-    def parking(self) -> list[Park]:
+    def doubts(self) -> list[Doubt]:
         """What has come up for the in-doubt topic since the last call."""
-        parking, self._park = self._park, []
-        return parking
+        doubts, self._doubts = self._doubts, []
+        return doubts
 
     def take(self, now: float) -> Batch | None:
         """The next batch to send now; None if there is none, or the stream has been stopped."""
@@ -150,8 +150,8 @@ class Engine:
         if isinstance(verdict, Bury):
             self._sending.note(0, len(verdict.refused))
             return self._burying(verdict)
-        if isinstance(verdict, Park):
-            self._parking(verdict)
+        if isinstance(verdict, Doubt):
+            self._doubting(verdict)
             return None
         if isinstance(outcome, Accepted):
             self._sending.note(size, 0)
@@ -167,10 +167,10 @@ class Engine:
         self.books.dead_lettered += self.offsets.settle(bury.hold)
         self._show()
 
-    def parked(self, parked: Park) -> None:
+    def doubted(self, doubted: Doubt) -> None:
         """Settles records that the in-doubt topic has acknowledged."""
-        self._burying_bytes -= parked.batch.bytes
-        self.books.in_doubt += self.offsets.settle(parked.batch.hold)
+        self._burying_bytes -= doubted.batch.bytes
+        self.books.in_doubt += self.offsets.settle(doubted.batch.hold)
         self._show()
 
     def close_open(self) -> None:
@@ -209,11 +209,11 @@ class Engine:
         """Does with records what their entry asks for; returns what is to be buried of them."""
         if found.same and found.entry.state is not State.OPEN:
             self.books.settled_before += self.offsets.settle(found.hold)
-        elif found.same and self._limits.send.park:
+        elif found.same and self._limits.send.keep_doubtful:
             docs = [doc or {} for doc in found.docs]
             batch = self._batch(found.entry.app, found.origins, docs, found.hold, now)
             batch.bytes, batch.id = sum(found.sizes), found.entry.batch
-            self._parking(park(batch, InDoubt("the bridge ended before the answer of the API came")))
+            self._doubting(doubt(batch, InDoubt("the bridge ended before the answer of the API came")))
         else:
             self._again(found, now)
             return found.refused
@@ -254,6 +254,6 @@ class Engine:
         self._burying_bytes += bury.bytes
         return bury
 
-    def _parking(self, parked: Park) -> None:
-        self._burying_bytes += parked.batch.bytes
-        self._park.append(parked)
+    def _doubting(self, doubted: Doubt) -> None:
+        self._burying_bytes += doubted.batch.bytes
+        self._doubts.append(doubted)

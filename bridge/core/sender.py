@@ -17,14 +17,14 @@ from bridge.core.record import Refused
 class SendLimits:
     """Requests at once: `in_flight` for the stream, `in_flight_per_lane` for one app; how retries wait.
 
-    `park` says that a batch whose answer was lost is not sent again, but put aside for somebody to decide.
+    `keep_doubtful` says that a batch whose answer was lost is not sent again, but put aside for somebody to decide.
     `start` is how many requests of the stream may be under way before anything is known of the API.
     """
 
     in_flight: int
     in_flight_per_lane: int
     backoff: Backoff
-    park: bool = False
+    keep_doubtful: bool = False
     start: int = 4
 
 
@@ -53,14 +53,14 @@ class Bury:
 
 
 @dataclass(frozen=True, slots=True)
-class Park:
+class Doubt:
     """Nobody knows whether the API took this batch: it belongs on the in-doubt topic and is settled there."""
 
     batch: Batch
     refused: list[Refused]
 
 
-Verdict = Settle | Bury | Park
+Verdict = Settle | Bury | Doubt
 
 
 @dataclass(slots=True)
@@ -203,10 +203,10 @@ class Sender:
                 wait = self._limits.backoff.wait(1, self._draw) if wait is None else wait
                 self._block(lane, now + wait, "throttled")
                 self._queue_first(lane, batch)
-            case InDoubt(reason=reason) if self._limits.park:
+            case InDoubt(reason=reason) if self._limits.keep_doubtful:
                 # It is out of the way, but the API is not well: what comes next must not follow at once.
                 self._fail(lane, reason, now)
-                return park(batch, outcome) if batch.hold.parts else None
+                return doubt(batch, outcome) if batch.hold.parts else None
             case Unavailable(reason=reason) | InDoubt(reason=reason):
                 self._fail(lane, reason, now)
                 self._queue_first(lane, batch)
@@ -282,7 +282,7 @@ class Sender:
         return parts
 
 
-def park(batch: Batch, outcome: InDoubt) -> Park:
+def doubt(batch: Batch, outcome: InDoubt) -> Doubt:
     """Every record of a batch, to be put aside; `outcome` says why."""
     refused = [
         Refused(
@@ -295,7 +295,7 @@ def park(batch: Batch, outcome: InDoubt) -> Park:
         )
         for origin in batch.origins
     ]
-    return Park(batch, refused)
+    return Doubt(batch, refused)
 
 
 def _refused(batch: Batch, index: int, reason: str, outcome: Rejected) -> Refused:

@@ -159,7 +159,7 @@ def _limits(stream: SinkStream, sink: config.Sink) -> EngineLimits:
             sink.in_flight,
             sink.in_flight_per_app,
             Backoff(sink.backoff.initial_seconds, sink.backoff.max_seconds),
-            park=sink.in_doubt == "park" and not stream.resend_safe,
+            keep_doubtful=sink.in_doubt == "park" and not stream.resend_safe,
         ),
         flood=FloodLimits(
             sink.flood_guard.consecutive, sink.flood_guard.share, sink.flood_guard.window_records

@@ -140,7 +140,7 @@ class Process:
         self.world = world
         limits = EngineLimits(
             batch=BatchLimits(3, 10**6, 0.0),
-            send=SendLimits(4, 2, Backoff(1e-4, 1e-3), park=policy == "park"),
+            send=SendLimits(4, 2, Backoff(1e-4, 1e-3), keep_doubtful=policy == "park"),
             flood=FloodLimits(None, None, 1),
             max_outstanding_records=1000,
             max_outstanding_bytes=10**9,
