@@ -8,7 +8,7 @@ import structlog
 from bridge.core.batcher import Batch
 from bridge.core.journal import Entry, Journal, State
 from bridge.core.outcome import Accepted, InDoubt, Outcome, Unavailable, cautious
-from bridge.core.ports import Api, Fenced, JournalStore, Lease
+from bridge.core.ports import Api, Fenced, JournalStore, Lease, ParkingTopic, Written
 from bridge.core.record import Origin
 
 log = structlog.get_logger(__name__)
@@ -31,6 +31,10 @@ class Delivery(Protocol):
     async def put_aside(self, batch: Batch, origins: Sequence[Origin], state: State) -> None:
         """These records of a batch are on the dead-letter or the in-doubt topic, and may be settled now."""
 
+    async def park(self, batch: Batch, parking: ParkingTopic) -> Written:
+        """Writes a batch to the parking topic, so that it counts as settled in the same moment."""
+        ...
+
     def committed(self, offsets: dict[int, int]) -> None:
         """The broker has these offsets."""
 
@@ -50,6 +54,10 @@ class Direct:
 
     async def put_aside(self, batch: Batch, origins: Sequence[Origin], state: State) -> None:
         """Needs nothing."""
+
+    async def park(self, batch: Batch, parking: ParkingTopic) -> Written:
+        """Writes it."""
+        return await parking.write(batch, None)
 
     def committed(self, offsets: dict[int, int]) -> None:
         """Needs nothing."""
@@ -101,6 +109,14 @@ class Journaled:
             await self._write(self._store.lease(batch.partition), self._entry(batch, origins, state))
         except Fenced:
             log.warning("journal_taken_over", partition=batch.partition)
+
+    async def park(self, batch: Batch, parking: ParkingTopic) -> Written:
+        """Writes it, and with it that it is there: after a crash it must not go there twice."""
+        entry = self._entry(batch, batch.origins, State.MOVED)
+        written = await parking.write(batch, entry)
+        if written.last:
+            self._journal.written(entry)
+        return written
 
     def committed(self, offsets: dict[int, int]) -> None:
         """Forgets what the commit has passed."""

@@ -13,12 +13,13 @@ from bridge.core.batcher import Batch
 from bridge.core.engine import Engine
 from bridge.core.journal import State
 from bridge.core.outcome import Accepted, Outcome, Unavailable
-from bridge.core.ports import Fenced, Membership
+from bridge.core.ports import Fenced, Membership, ParkingTopic
 from bridge.core.record import Decoder, Refused
 from bridge.core.sender import Bury, Doubt
 from bridge.core.stream import SinkStream
 from bridge.delivery import Delivery
 from bridge.kafka.serde import SchemaRegistryUnavailable
+from bridge.parking import ParkedApps
 from bridge.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -60,6 +61,7 @@ class Sink:
         in_doubt: RecordKeeper | None,
         times: SinkTimes,
         metrics: Metrics,
+        parking: ParkingTopic | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stream = stream
@@ -72,6 +74,7 @@ class Sink:
         self._times = times
         self._metrics = metrics
         self._clock = clock
+        self._parked = ParkedApps(stream.name, engine, parking, delivery, clock) if parking else None
         self._stopping = asyncio.Event()
         self._progress = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
@@ -125,6 +128,8 @@ class Sink:
         """Starts with partitions that are ours now."""
         log.info("partitions_assigned", stream=self.stream.name, partitions=partitions)
         await self._delivery.assigned(partitions)
+        if self._parked is not None:
+            await self._parked.assigned(partitions)
         self._taken_over.difference_update(partitions)
         self._joined = True  # with no partition at all too: a spare member is ready to take over
         self.engine.offsets.assign(partitions)
@@ -165,7 +170,8 @@ class Sink:
                 await self._commit()
                 next_commit = self._clock() + self._times.commit_interval
             room = 0 if undecoded else min(await self._room(), POLL_RECORDS)
-            undecoded += await self._consumer.poll(room, POLL_SECONDS if room else PAUSED_POLL_SECONDS)
+            seconds = POLL_SECONDS if room else PAUSED_POLL_SECONDS
+            undecoded += await self._consumer.poll(room, seconds, self.engine.resting)
             # A rebalance may have come with the poll: what is no longer ours is not ours to deliver.
             undecoded = [m for m in undecoded if self.engine.offsets.owns(m.partition())]
             if not undecoded:
@@ -202,6 +208,8 @@ class Sink:
 
     async def _commit(self) -> None:
         """Commits and measures the lag. Never runs beside a poll, so no rebalance comes in between."""
+        if self._parked is not None and self._parked.due:
+            self._work(self._look_at_parked(self._parked))
         if offsets := self.engine.offsets.to_commit():
             await self._consumer.commit(offsets)
         self.lag = self.engine.offsets.behind(await self._consumer.ends())
@@ -215,6 +223,8 @@ class Sink:
         now = self._clock()
         while (batch := self.engine.take(now)) is not None:
             self._work(self._deliver(batch))
+        while self._parked is not None and (batch := self.engine.take_parked()) is not None:
+            self._work(self._park(batch, self._parked))
         if self._timer is not None:
             self._timer.cancel()
         wake_at = self.engine.wake_at()
@@ -292,6 +302,16 @@ class Sink:
         await self._in_doubt.write(doubt.refused)
         await self._delivery.put_aside(batch, batch.origins, State.PARKED)
         self.engine.doubted(doubt)
+        self._send()
+
+    async def _park(self, batch: Batch, parked: ParkedApps) -> None:
+        for partition in await parked.park(batch):
+            log.warning("partition_taken_over", stream=self.stream.name, partition=partition)
+            self._taken_over.add(partition)
+        self._send()
+
+    async def _look_at_parked(self, parked: ParkedApps) -> None:
+        await parked.look()
         self._send()
 
     def _work(self, job: Coroutine[Any, Any, None]) -> None:

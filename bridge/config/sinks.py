@@ -154,6 +154,19 @@ class Sink(Section):
         default=None,
         description="Topic for records in doubt. null = as in topics/<stream>.yaml.",
     )
+    park_after_seconds: float | None = Field(
+        default=60,
+        gt=0,
+        le=86_400,
+        description="How long an app must have failed, while others are delivered, before its records go to "
+        "the parking topic so that they hold up no other app, in seconds. null = never; set it while "
+        "bridge_apps_parked is 0 only, as nothing is delivered from the parking topic then. Without meaning "
+        "for the org chart, and for a stream with in_doubt: resend that must not be sent twice.",
+    )
+    parked_topic: TopicName | None = Field(
+        default=None,
+        description="Topic for records of parked apps. null = as in topics/<stream>.yaml.",
+    )
     max_record_bytes: int = Field(
         default=1_048_576,
         ge=1024,
@@ -211,7 +224,7 @@ class Sink(Section):
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
-        refuse_broken([*self._room(), self._topics_differ(), self._doubt_apart()])
+        refuse_broken([*self._room(), self._topics_differ(), self._doubt_apart(), self._parked_apart()])
         return self
 
     def _topics_differ(self) -> Rule:
@@ -227,6 +240,15 @@ class Sink(Section):
             self.in_doubt_topic is None or self.in_doubt_topic not in (self.topic, self.dead_letter_topic),
             ("in_doubt_topic", "topic", "dead_letter_topic"),
             "in_doubt_topic is used for something else, so records would be sent again or lost from sight; "
+            "name another",
+        )
+
+    def _parked_apart(self) -> Rule:
+        others = (self.topic, self.dead_letter_topic, self.in_doubt_topic)
+        return Rule(
+            self.parked_topic is None or self.parked_topic not in others,
+            ("parked_topic", "topic", "dead_letter_topic", "in_doubt_topic"),
+            "parked_topic is used for something else, so it would be delivered for ever or lost from sight; "
             "name another",
         )
 

@@ -1,7 +1,7 @@
 """Gathers records into one open batch per lane and closes it by count, bytes or age."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from operator import itemgetter
@@ -91,6 +91,11 @@ class Batcher:
         self._open: dict[Lane, Batch] = {}  # oldest first: a batch enters when it is opened
 
     @property
+    def batches(self) -> Collection[Batch]:
+        """The open batches."""
+        return self._open.values()
+
+    @property
     def bytes(self) -> int:
         """Bytes of all records in open batches."""
         return sum(batch.bytes for batch in self._open.values())
@@ -107,7 +112,7 @@ class Batcher:
                 closed += self._close(batch, fresh)
                 batch = None
             if batch is None:
-                batch = self._open[lane] = Batch(_app(lane), lane, self._stream.operation, now)
+                batch = self._open[lane] = Batch(app_of(lane), lane, self._stream.operation, now)
             if batch not in fresh:
                 fresh[batch] = len(batch.origins)
             batch.origins.append(origin)
@@ -180,5 +185,6 @@ def lanes_of(stream: SinkStream, decoded: Decoded) -> Sequence[Lane]:
     return [(app, origin.partition() or 0) for app, origin in zip(decoded.apps, decoded.origins, strict=True)]
 
 
-def _app(lane: Lane) -> str:
+def app_of(lane: Lane) -> str:
+    """The app whose records a lane has."""
     return lane if isinstance(lane, str) else lane[0]

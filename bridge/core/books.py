@@ -10,7 +10,8 @@ class Books:
     `superseded`: not sent, as another record stands for it: an identical one sent with it, or a newer
     snapshot. `handed_over`: given up with its partition while outstanding, and read again by the next owner.
     `in_doubt`: sent, the answer lost, and kept on the in-doubt topic. `settled_before`: read again, but
-    settled earlier, as the journal knows.
+    settled earlier, as the journal knows. `parked`: put on the parking topic, and in the books of who reads
+    that from there.
     `batches`: accepted by the API.
     """
 
@@ -21,6 +22,7 @@ class Books:
     handed_over: int = 0
     in_doubt: int = 0
     settled_before: int = 0
+    parked: int = 0
     batches: int = 0
 
     def balance(self, outstanding: int) -> bool:
@@ -31,4 +33,4 @@ class Books:
     def settled(self) -> int:
         """Records that need nothing more from this process."""
         sent = self.delivered + self.dead_lettered + self.superseded
-        return sent + self.in_doubt + self.settled_before
+        return sent + self.in_doubt + self.settled_before + self.parked

@@ -3,6 +3,7 @@
 Nothing here waits, reads a clock or talks to anyone, so tests can drive it through any order of events.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -13,7 +14,8 @@ from bridge.core.flood_guard import FloodGuard, FloodLimits
 from bridge.core.gate import Entrance, Finding, Gate, Gathered
 from bridge.core.journal import Found, Journal, State
 from bridge.core.offsets import Hold, Offsets
-from bridge.core.outcome import Accepted, InDoubt, Outcome
+from bridge.core.outcome import Accepted, InDoubt, Outcome, Rejected
+from bridge.core.parking import Parking, Places
 from bridge.core.record import Decoded, Doc, Origin, Refused
 from bridge.core.sender import Bury, Doubt, Sender, SendLimits, doubt
 from bridge.core.stream import SinkStream
@@ -21,13 +23,20 @@ from bridge.core.stream import SinkStream
 
 @dataclass(frozen=True, slots=True)
 class EngineLimits:
-    """The bounds of one stream. What is outstanding (received and not yet settled) bounds its memory."""
+    """The bounds of one stream. What is outstanding (received and not yet settled) bounds its memory.
+
+    `park_after` is how many seconds an app must have failed, alone, before it is parked; None: for ever.
+    With `partitions_apart` a partition rests as soon as a full batch of its records is outstanding, so that
+    none takes the room of another.
+    """
 
     batch: BatchLimits
     send: SendLimits
     flood: FloodLimits
     max_outstanding_records: int
     max_outstanding_bytes: int
+    park_after: float | None = None
+    partitions_apart: bool = False
 
 
 class Engine:
@@ -45,6 +54,7 @@ class Engine:
         self.offsets = Offsets()
         self._entrance = Entrance(gate, self.offsets, self.books) if gate is not None else None
         self.journal = Journal()
+        self.parking = Parking(limits.park_after)
         self._stream = stream
         self._topic = topic
         self._limits = limits
@@ -97,7 +107,21 @@ class Engine:
             outstanding_bytes += self._entrance.bytes
         if self.tripped or outstanding_bytes >= self._limits.max_outstanding_bytes:
             return 0
-        return max(0, self._limits.max_outstanding_records - self.offsets.outstanding)
+        room = max(0, self._limits.max_outstanding_records - self.offsets.outstanding)
+        return min(room, self._limits.batch.max_records) if self._limits.partitions_apart else room
+
+    @property
+    def resting(self) -> set[int]:
+        """The partitions that are not to be read now, as enough of their records is outstanding."""
+        if not self._limits.partitions_apart:
+            return set()
+        records, size = Counter[int](), Counter[int]()
+        for batch in chain(self._batcher.batches, self._sender.batches):
+            for partition, part in batch.hold.parts.items():
+                records[partition] += part.count
+                size[partition] += batch.bytes
+        full = self._limits.batch
+        return {p for p in records if records[p] >= full.max_records or size[p] >= full.max_bytes}
 
     def receive(self, decoded: Decoded, now: float) -> Bury | None:
         """Takes in records of partitions that are ours. Returns what must be dead-lettered of them."""
@@ -147,6 +171,7 @@ class Engine:
         """Takes a batch back with its outcome. Returns what must be dead-lettered of it."""
         size = batch.hold.count
         verdict = self._sender.returned(batch, outcome, now)
+        self._judge_app(batch, outcome, now)
         if isinstance(verdict, Bury):
             self._sending.note(0, len(verdict.refused))
             return self._burying(verdict)
@@ -173,6 +198,38 @@ class Engine:
         self.books.in_doubt += self.offsets.settle(doubted.batch.hold)
         self._show()
 
+    def take_parked(self) -> Batch | None:
+        """The next batch to write to the parking topic; None if there is none."""
+        if self.tripped or not self.parking.apps:
+            return None
+        if not self.room:
+            self.parking.make_room()
+        batch = self._sender.take_parked(self.parking.open)
+        if batch is not None:
+            self._burying_bytes += batch.bytes
+            self.parking.writing(batch.app)
+        return batch
+
+    def parked(self, batch: Batch, last: Places, now: float) -> None:
+        """Settles a batch that the parking topic has; `last` is the last offset in each of its partitions."""
+        self._burying_bytes -= batch.bytes
+        self.books.parked += self.offsets.settle(batch.hold)
+        self._sender.gone(batch)
+        self.parking.written(batch.app, last, now)
+        self._show()
+
+    def park(self, app: str, last: Places | None = None) -> None:
+        """From here on records of this app go to the parking topic; an earlier owner wrote up to `last`."""
+        self.parking.park(app, last)
+        self._sender.park(app)
+
+    def unpark(self, app: str) -> bool:
+        """Sends records of this app straight again, unless it was parked anew meanwhile; says if it does."""
+        if not self.parking.back(app):
+            return False
+        self._sender.unpark(app)
+        return True
+
     def close_open(self) -> None:
         """Closes the open batches, however young, so that what is here can go out before partitions go."""
         self._sender.add(self._batcher.close_all())
@@ -197,6 +254,14 @@ class Engine:
             return None
         times = [t for t in (self._batcher.next_close(), self._sender.next_try()) if t is not None]
         return min(times, default=None)
+
+    def _judge_app(self, batch: Batch, outcome: Outcome, now: float) -> None:
+        if isinstance(outcome, Accepted | Rejected):
+            self.parking.answered(batch.app, now)
+            return
+        since = self._sender.failing_since(batch.lane)
+        if since is not None and self.parking.failed(batch.app, since, now, full=not self.room):
+            self.park(batch.app)
 
     def _send_whole(self, run: Decoded, now: float) -> None:
         """Queues a run behind all that came before it; a lane's queue keeps its requests together."""

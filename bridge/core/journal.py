@@ -22,6 +22,7 @@ class State(StrEnum):
     ACCEPTED = "accepted"
     DEAD_LETTERED = "dead_lettered"
     PARKED = "parked"  # on the in-doubt topic
+    MOVED = "moved"  # on the parking topic
 
 
 @dataclass(frozen=True, slots=True)

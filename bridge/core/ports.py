@@ -1,8 +1,10 @@
 """What the engine needs from the outside, as protocols that real clients and tests fill in."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+from bridge.core.batcher import Batch
 from bridge.core.journal import Entry
 from bridge.core.outcome import Outcome
 from bridge.core.record import Doc
@@ -40,8 +42,11 @@ class Membership(Protocol):
     async def start(self, owner: Owner, committed: Callable[[dict[int, int]], None]) -> None:
         """Joins the group. `committed` is called in the event loop when the broker has taken a commit."""
 
-    async def poll(self, limit: int, seconds: float) -> list[Any]:
-        """Up to `limit` messages, waiting at most so many `seconds`; with a limit of 0 the topic rests."""
+    async def poll(self, limit: int, seconds: float, resting: Collection[int] = ()) -> list[Any]:
+        """Up to `limit` messages, waiting at most so many `seconds`; none of the `resting` partitions.
+
+        With a limit of 0 they all rest.
+        """
         ...
 
     async def commit(self, offsets: dict[int, int]) -> None:
@@ -82,4 +87,37 @@ class JournalStore(Protocol):
 
     def lease(self, partition: int) -> Lease:
         """The present lease of a partition that was taken over."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a batch for the parking topic: the last offset in each of its partitions.
+
+    `fenced` are the stream's partitions that belong to another process: their records were not written.
+    """
+
+    last: Mapping[int, int]
+    fenced: frozenset[int] = frozenset()
+
+
+class ParkingTopic(Protocol):
+    """Where records of parked apps wait, and the memory of which those are, by partition of the stream."""
+
+    async def take_over(self, partitions: Collection[int]) -> Mapping[str, Mapping[int, int]]:
+        """Ends the leases of earlier owners, then tells what they parked, in that order.
+
+        That is, by app, the last offset in each partition of the parking topic.
+        """
+        ...
+
+    async def write(self, batch: Batch, entry: Entry | None) -> Written:
+        """Returns once these records are safely stored, and with them the entry of the delivery journal."""
+        ...
+
+    async def forget(self, app: str) -> None:
+        """Notes that all that was parked of an app is delivered, unless more has been parked meanwhile."""
+
+    async def committed(self, partitions: Collection[int]) -> Mapping[int, int]:
+        """The offsets before which these partitions of the parking topic are settled, as far as known."""
         ...

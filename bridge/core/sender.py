@@ -1,12 +1,13 @@
 """Decides which batch may be sent when, and what an outcome means for it. It sends nothing itself."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import assert_never
 
 from bridge.core.backoff import Backoff
-from bridge.core.batcher import Batch, Lane
+from bridge.core.batcher import Batch, Lane, app_of
 from bridge.core.concurrency import Concurrency
 from bridge.core.offsets import Hold, Offsets
 from bridge.core.outcome import Accepted, Denied, InDoubt, Outcome, Rejected, Throttled, Unavailable
@@ -17,7 +18,8 @@ from bridge.core.record import Refused
 class SendLimits:
     """Requests at once: `in_flight` for the stream, `in_flight_per_lane` for one app; how retries wait.
 
-    `keep_doubtful` says that a batch whose answer was lost is not sent again, but put aside for somebody to decide.
+    `keep_doubtful` says that a batch whose answer was lost is not sent again, but put aside for somebody to
+    decide.
     `start` is how many requests of the stream may be under way before anything is known of the API.
     """
 
@@ -72,14 +74,21 @@ class _Lane:
     blocked_until: float = 0.0
     cause: str | None = None  # why it waits; None when it does not
     denied: bool = False
+    failing_since: float | None = None
+    parked: bool = False  # what is queued goes to the parking topic
+    parking: bool = False  # a batch is on its way there
 
     @property
     def empty(self) -> bool:
-        return not self.queue and not self.in_flight
+        return not (self.queue or self.in_flight or self.parking)
 
     @property
     def idle(self) -> bool:
         return self.empty and self.cause is None
+
+    def forgive(self) -> None:
+        self.failures, self.blocked_until, self.cause, self.denied = 0, 0.0, None, False
+        self.failing_since = None
 
 
 class Sender:
@@ -96,6 +105,7 @@ class Sender:
         self._draw = draw
         self._lanes: dict[Lane, _Lane] = {}  # in order of turn: a lane that sent goes to the end
         self._in_flight: dict[Batch, float] = {}  # and when each was taken
+        self._parked: set[str] = set()  # apps
         # The failures of one app are its lane's own trouble; it takes those of two to tell of the API.
         self._concurrency = Concurrency(min(limits.start, limits.in_flight), limits.in_flight, sources=2)
 
@@ -110,17 +120,21 @@ class Sender:
         return self._concurrency.limit
 
     @property
+    def batches(self) -> Iterator[Batch]:
+        """The batches queued and in flight."""
+        return chain(self._in_flight, *(lane.queue for lane in self._lanes.values()))
+
+    @property
     def bytes(self) -> int:
         """Bytes of all records queued and in flight."""
-        queued = sum(batch.bytes for lane in self._lanes.values() for batch in lane.queue)
-        return queued + sum(batch.bytes for batch in self._in_flight)
+        return sum(batch.bytes for batch in self.batches)
 
     def add(self, batches: Iterable[Batch]) -> None:
         """Queues closed batches behind those of the same lane."""
         for batch in batches:
             if batch.lane not in self._lanes:
                 most = self._limits.in_flight_per_lane
-                self._lanes[batch.lane] = _Lane(Concurrency(most, most))
+                self._lanes[batch.lane] = _Lane(Concurrency(most, most), parked=batch.app in self._parked)
             self._lanes[batch.lane].queue.append(batch)
 
     def take(self, now: float) -> Batch | None:
@@ -129,6 +143,8 @@ class Sender:
             return None
         for key, lane in self._lanes.items():
             allowed = 1 if lane.cause is not None else lane.concurrency.limit
+            if lane.parked:
+                continue
             if lane.queue and lane.in_flight < allowed and lane.blocked_until <= now:
                 batch = lane.queue.popleft()
                 batch.attempts += 1
@@ -156,7 +172,7 @@ class Sender:
         """The apps whose lane waits after a failure, and why."""
         lanes = self._lanes.copy()  # in one step, as health and metrics ask from other threads
         waiting = ((key, lane.cause) for key, lane in lanes.items() if lane.cause and not lane.empty)
-        return {key if isinstance(key, str) else key[0]: cause for key, cause in waiting}
+        return {app_of(key): cause for key, cause in waiting}
 
     @property
     def denied(self) -> bool:
@@ -171,9 +187,44 @@ class Sender:
         lane.in_flight -= 1
         del self._in_flight[batch]
         verdict = self._judge(lane, batch, outcome, now)
+        if lane.parked:
+            lane.forgive()  # it was under way when its app was parked; whoever delivers the rest waits now
         if lane.idle:
             del self._lanes[batch.lane]
         return verdict
+
+    def failing_since(self, lane: Lane) -> float | None:
+        """The monotonic second of the first failure since the last good answer to this lane."""
+        return self._lanes[lane].failing_since if lane in self._lanes else None
+
+    def park(self, app: str) -> None:
+        """From here on batches of this app go to the parking topic, those queued first."""
+        self._parked.add(app)
+        self._follow_parked()
+
+    def unpark(self, app: str) -> None:
+        """From here on batches of this app are sent again."""
+        self._parked.discard(app)
+        self._follow_parked()
+
+    def take_parked(self, may_go: Callable[[str], bool]) -> Batch | None:
+        """The next batch for the parking topic; None if there is none whose app may go.
+
+        One of a lane at a time, and none beside a request: what fails goes there before what came later.
+        """
+        for lane in self._lanes.values():
+            free = lane.queue and not lane.in_flight and not lane.parking
+            if lane.parked and free and may_go(lane.queue[0].app):
+                lane.parking = True
+                return lane.queue.popleft()
+        return None
+
+    def gone(self, batch: Batch) -> None:
+        """Notes that the parking topic has a batch that was taken for it."""
+        lane = self._lanes[batch.lane]
+        lane.parking = False
+        if lane.idle:
+            del self._lanes[batch.lane]
 
     def drop_unowned(self) -> None:
         """Takes records of partitions that were given up out of the queues: the next owner sends them."""
@@ -182,6 +233,15 @@ class Sender:
             lane.queue.extend(batch for batch in queue if self._keep_owned(batch))
             if lane.idle:  # one that waits stays: its app's records of other partitions must wait too
                 del self._lanes[key]
+
+    def _follow_parked(self) -> None:
+        for key, lane in list(self._lanes.items()):
+            parked = app_of(key) in self._parked
+            if parked != lane.parked:
+                lane.parked = parked
+                lane.forgive()
+                if lane.idle:
+                    del self._lanes[key]
 
     def _note_load(self, lane: _Lane, batch: Batch, outcome: Outcome, now: float) -> None:
         if isinstance(outcome, Denied):  # which says nothing of load
@@ -201,7 +261,7 @@ class Sender:
             case Throttled(retry_after=wait):
                 # Not a failure: the count stays, so that a later outage starts from the shortest wait.
                 wait = self._limits.backoff.wait(1, self._draw) if wait is None else wait
-                self._block(lane, now + wait, "throttled")
+                self._block(lane, now, now + wait, "throttled")
                 self._queue_first(lane, batch)
             case InDoubt(reason=reason) if self._limits.keep_doubtful:
                 # It is out of the way, but the API is not well: what comes next must not follow at once.
@@ -222,12 +282,14 @@ class Sender:
         return None
 
     def _recover(self, lane: _Lane, now: float) -> None:
-        lane.failures, lane.denied = 0, False
+        lane.failures, lane.denied, lane.failing_since = 0, False, None
         # An answer that was under way when the API asked for a pause does not end the pause.
         if lane.blocked_until <= now:
             lane.cause = None
 
-    def _block(self, lane: _Lane, until: float, cause: str) -> None:
+    def _block(self, lane: _Lane, now: float, until: float, cause: str) -> None:
+        if lane.failing_since is None:
+            lane.failing_since = now
         # Of several answers in flight the longest wait counts: none may shorten what the API asked for.
         lane.blocked_until = max(lane.blocked_until, until)
         lane.cause = cause
@@ -236,7 +298,7 @@ class Sender:
         # Requests that were under way together fail together: that is one failure, not four.
         if not lane.failures or lane.blocked_until <= now:
             lane.failures += 1
-        self._block(lane, now + self._limits.backoff.wait(lane.failures, self._draw), reason)
+        self._block(lane, now, now + self._limits.backoff.wait(lane.failures, self._draw), reason)
 
     def _queue_first(self, lane: _Lane, *batches: Batch) -> None:
         lane.queue.extendleft(batch for batch in reversed(batches) if self._keep_owned(batch))

@@ -1,7 +1,7 @@
 """The Kafka consumer of one stream: polled in its own thread, its rebalances awaited in the event loop."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -38,7 +38,7 @@ class Consumer:
         self._topic = topic
         self._settings = {"auto.offset.reset": "earliest", **settings, **FIXED, "group.id": group}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"kafka-{topic}")
-        self._paused = False
+        self._paused: set[int] = set()
         self._committing = False
 
     async def start(self, owner: Owner, committed: Callable[[dict[int, int]], None]) -> None:
@@ -69,15 +69,16 @@ class Consumer:
             on_lost=lambda _, ps: wait_for(owner.lost([p.partition for p in ps])),
         )
 
-    async def poll(self, limit: int, seconds: float) -> list[Message]:
+    async def poll(self, limit: int, seconds: float, resting: Collection[int] = ()) -> list[Message]:
         """Up to `limit` messages, waiting at most so many `seconds` for them.
 
-        With a limit of 0 the partitions are paused: nothing comes, but the membership is kept alive.
+        Partitions that rest are paused, and with a limit of 0 all of them: nothing comes, but the membership
+        is kept alive.
 
         Raises:
             KafkaException: the client has met an error that it cannot recover from.
         """
-        return await self._call(self._poll, limit, seconds)
+        return await self._call(self._poll, limit, seconds, resting)
 
     async def commit(self, offsets: dict[int, int]) -> None:
         """Sends a commit without waiting for the answer, which comes to `committed` during a later poll.
@@ -100,8 +101,9 @@ class Consumer:
     async def _call(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
 
-    def _poll(self, limit: int, seconds: float) -> list[Message]:
-        self._pause(limit == 0)
+    def _poll(self, limit: int, seconds: float, resting: Collection[int]) -> list[Message]:
+        if resting or self._paused or not limit:
+            self._pause({p.partition for p in self._kafka.assignment()} if not limit else set(resting))
         messages = self._kafka.consume(limit or 1, seconds)
         errors = [error for message in messages if (error := message.error()) is not None]
         if not errors:
@@ -112,12 +114,12 @@ class Consumer:
             log.warning("consumer_error", topic=self._topic, error=error.str())
         return [message for message in messages if message.error() is None]
 
-    def _pause(self, paused: bool) -> None:
-        if paused:  # each time: a rebalance may have brought partitions that are not paused yet
-            self._kafka.pause(self._kafka.assignment())
-        elif self._paused:
-            self._kafka.resume(self._kafka.assignment())
-        self._paused = paused
+    def _pause(self, resting: set[int]) -> None:
+        assigned = self._kafka.assignment()
+        # Each time: a rebalance may have brought partitions that are not paused yet.
+        self._kafka.pause([p for p in assigned if p.partition in resting])
+        self._kafka.resume([p for p in assigned if p.partition in self._paused - resting])
+        self._paused = resting
 
     def _commit(self, offsets: dict[int, int], asynchronous: bool) -> None:
         if not offsets:

@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from bridge.core.errors import BridgeError
-from bridge.kafka.topics import DeadLetters, InDoubt, Topic
+from bridge.kafka.topics import DeadLetters, InDoubt, Parked, Topic
 
 # A dead letter is the refused record with headers around it, so its topic takes more than any record topic
 # should: brokers default to 1 MiB, and this leaves room for records of nearly 16 MiB where that was raised.
@@ -79,7 +79,7 @@ def _create(admin: AdminClient, wanted: list[NewTopic], timeout: float) -> list[
 
 def _of(topic: Topic, replication: int) -> Iterator[NewTopic]:
     yield _records(topic, replication)
-    for aside in (topic.dead_letters, topic.in_doubt):
+    for aside in (topic.dead_letters, topic.in_doubt, topic.parked):
         if aside is not None:
             yield _aside(aside, replication)
 
@@ -92,7 +92,7 @@ def _records(topic: Topic, replication: int) -> NewTopic:
     return NewTopic(topic.topic, topic.partitions, replication, config=config)
 
 
-def _aside(aside: DeadLetters | InDoubt, replication: int) -> NewTopic:
+def _aside(aside: DeadLetters | InDoubt | Parked, replication: int) -> NewTopic:
     config = {
         "cleanup.policy": "delete",
         "retention.ms": str(aside.retention_hours * _MS_PER_HOUR),

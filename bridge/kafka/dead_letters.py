@@ -9,6 +9,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from bridge.core.record import Refused
+from bridge.kafka.parked_messages import ParkedMessage
 from bridge.telemetry.logs import librdkafka_logger
 
 log = structlog.get_logger(__name__)
@@ -95,10 +96,14 @@ class DeadLetters:
 
 def _headers(one: Refused) -> list[tuple[str, str]]:
     message: Any = one.origin
+    if isinstance(message, ParkedMessage):
+        topic, partition, offset = message.home
+    else:
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
     fields = {
-        "topic": message.topic(),
-        "partition": message.partition(),
-        "offset": message.offset(),
+        "topic": topic,
+        "partition": partition,
+        "offset": offset,
         "timestamp": message.timestamp()[1],
         "reason": one.reason,
         "detail": one.detail,

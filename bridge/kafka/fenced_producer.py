@@ -1,6 +1,6 @@
 """Writes records in transactions, as the only one who may: Kafka refuses whoever did so before."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,19 +67,31 @@ class FencedProducer:
         """
         self._producer.init_transactions(CALL_SECONDS)
 
-    def write(self, records: Collection[ProducerRecord]) -> str | None:
+    def write(
+        self,
+        records: Collection[ProducerRecord],
+        beside: Callable[[Sequence[int]], Collection[ProducerRecord]] | None = None,
+    ) -> str | None:
         """Writes all of these or none; returns why it must be tried again, None once they are there.
 
-        With `fenced` trying again is in vain.
+        With `fenced` trying again is in vain. `beside` makes more records, to be written in the same
+        transaction, of the offsets of the first.
 
         Raises:
             BridgeError: Kafka refuses one of the records for good. None of them is written.
         """
         refusals: list[tuple[str, KafkaError]] = []
+        offsets: list[int] = []
         try:
             self._producer.begin_transaction()
             for record in records:
-                self._produce(record, refusals)
+                self._produce(record, refusals, offsets)
+            if beside is not None:
+                self._producer.flush(CALL_SECONDS)
+                if len(offsets) < len(records):
+                    raise KafkaException(refusals[0][1] if refusals else KafkaError(KafkaError._TIMED_OUT))
+                for record in beside(offsets):
+                    self._produce(record, refusals, offsets)
             self._commit()
         except KafkaException as error:
             self._abort(error.args[0])
@@ -91,10 +103,14 @@ class FencedProducer:
             return str(error.args[0].str())
         return None
 
-    def _produce(self, record: ProducerRecord, refusals: list[tuple[str, KafkaError]]) -> None:
-        def delivered(error: KafkaError | None, _: Message | None) -> None:
+    def _produce(
+        self, record: ProducerRecord, refusals: list[tuple[str, KafkaError]], offsets: list[int]
+    ) -> None:
+        def delivered(error: KafkaError | None, message: Message | None) -> None:
             if error is not None:
                 refusals.append((record.topic, error))
+            elif message is not None:
+                offsets.append(message.offset() or 0)
 
         partition = -1 if record.partition is None else record.partition
         while True:

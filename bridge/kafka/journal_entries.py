@@ -78,8 +78,20 @@ class JournalFormat:
         told: dict[str, Any] = orjson.loads(value)
         return Resolution(Place(**told["place"]), told["action"], told["reason"], told["at"])
 
+    def parked_key(self, partition: int, app: str) -> bytes:
+        """The key of what is known of an app with parked records of a partition."""
+        return f"{self._prefix}{partition}/parked/{app}".encode()
+
+    def parked_value(self, app: str, parked: Place) -> bytes:
+        """Where the last of them stands on the parking topic, as JSON."""
+        return orjson.dumps({"group": self.group, "topic": self.topic, "app": app, "last": asdict(parked)})
+
+    def parked(self, value: bytes) -> Place:
+        """Reads that."""
+        return Place(**orjson.loads(value)["last"])
+
     def kind(self, key: bytes | None) -> tuple[str, int, str] | None:
-        """Of a key of ours: `batch` or `resolved`, the partition, and the rest; None for any other."""
+        """Of a key of ours: `batch`, `parked` or `resolved`, the partition, and the rest; None for others."""
         text = (key or b"").decode(errors="replace")
         if not text.startswith(self._prefix):
             return None

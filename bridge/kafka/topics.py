@@ -66,6 +66,14 @@ class InDoubt(_Part):
     retention_hours: _RetentionHours = 8760
 
 
+class Parked(_Part):
+    """The topic for the records of apps that have failed for too long."""
+
+    topic: _TopicName
+    partitions: _Partitions = 12
+    retention_hours: _RetentionHours = 8760
+
+
 class Topic(_Part):
     """One topic, its wire format, and how it is created where it does not exist."""
 
@@ -79,6 +87,7 @@ class Topic(_Part):
     cleanup: Literal["delete", "compact"]
     dead_letters: DeadLetters
     in_doubt: InDoubt | None = None
+    parked: Parked | None = None
 
     @model_validator(mode="after")
     def _no_loop(self) -> Self:
@@ -86,12 +95,18 @@ class Topic(_Part):
             raise ValueError("dead_letters.topic is the topic itself, so dead letters would be read again")
         if self.in_doubt is not None and self.in_doubt.topic in (self.topic, self.dead_letters.topic):
             raise ValueError("in_doubt.topic must be a topic of its own, or records would be sent again")
+        others = (self.topic, self.dead_letters.topic, self.in_doubt and self.in_doubt.topic)
+        if self.parked is not None and self.parked.topic in others:
+            raise ValueError("parked.topic must be a topic of its own, or it would be delivered for ever")
         return self
 
     @property
     def schema_path(self) -> Path:
         """The Avro schema of the topic's records."""
         return folder("schemas") / self.schema_file
+
+
+_ASIDE: dict[str, type[_Part]] = {"dead_letters": DeadLetters, "in_doubt": InDoubt, "parked": Parked}
 
 
 def load(path: Path) -> Topic:
@@ -126,7 +141,7 @@ def overridden(topic: Topic, changes: Mapping[str, Any]) -> Topic:
     """The topic with what the configuration says instead, checked like the file itself.
 
     `changes` looks like the file, with the keys that change; None leaves a key as it is. `app` is replaced as
-    a whole, `dead_letters` and `in_doubt` key by key.
+    a whole, `dead_letters`, `in_doubt` and `parked` key by key.
 
     Raises:
         ConfigError: the result is no topic description; the message names the stream and the key.
@@ -135,12 +150,12 @@ def overridden(topic: Topic, changes: Mapping[str, Any]) -> Topic:
     if changes.get("app") is not None and topic.app.from_ == "none":
         raise ConfigError(f"topic of stream {topic.stream!r}: app: its records are about no app; remove it")
     for key, value in changes.items():
-        if isinstance(value, Mapping) and key in ("dead_letters", "in_doubt"):
+        if isinstance(value, Mapping) and key in _ASIDE:
             given = {name: inner for name, inner in value.items() if inner is not None}
             changed[key] = (changed[key] or {}) | given
         elif value is not None:
             changed[key] = value
-    changed["in_doubt"] = changed["in_doubt"] or None
+    changed |= {key: changed[key] or None for key in _ASIDE}
     try:
         return Topic.model_validate(changed)
     except ValidationError as error:
@@ -162,7 +177,7 @@ def _sentence(error: ErrorDetails) -> str:
 
 
 def _nearest(loc: tuple[int | str, ...]) -> str:
-    parts: dict[str, type[_Part]] = {"app": AppSource, "dead_letters": DeadLetters, "in_doubt": InDoubt}
+    parts: dict[str, type[_Part]] = {"app": AppSource, **_ASIDE}
     part = parts.get(str(loc[0]), Topic) if len(loc) > 1 else Topic
     names = [field.alias or name for name, field in part.model_fields.items()]
     close = get_close_matches(str(loc[-1]), names, 1)

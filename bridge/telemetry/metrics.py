@@ -189,6 +189,10 @@ BOOKS: dict[str, tuple[str, Callable[[Books], int]]] = {
         "Records read again that the delivery journal knows as settled, and so not sent again.",
         lambda books: books.settled_before,
     ),
+    "bridge_records_parked": (
+        "Records put on the parking topic, as their app has failed for too long.",
+        lambda books: books.parked,
+    ),
     "bridge_records_handed_over": (
         "Records given up with their partition while outstanding; the next owner reads them again.",
         lambda books: books.handed_over,
@@ -226,6 +230,10 @@ GAUGES: dict[str, tuple[str, Callable[[StreamView], float | None]]] = {
     "bridge_lanes_waiting": (
         "Apps whose records wait after a failure.",
         lambda view: len(view.engine.waiting),
+    ),
+    "bridge_apps_parked": (
+        "Apps whose records go to the parking topic, until what is there of them is delivered.",
+        lambda view: len(view.engine.parking.apps),
     ),
     "bridge_denied": ("1 while the API refuses the credentials.", lambda view: int(view.engine.denied)),
     "bridge_flood_guard_tripped": (

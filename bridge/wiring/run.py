@@ -3,40 +3,28 @@
 import asyncio
 import gc
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from random import random
 
 import structlog
 
 from bridge import config
-from bridge.core.backoff import Backoff
-from bridge.core.batcher import BatchLimits
-from bridge.core.engine import Engine, EngineLimits
 from bridge.core.errors import BridgeError
-from bridge.core.flood_guard import FloodLimits
-from bridge.core.gate import GateBounds
-from bridge.core.sender import SendLimits
-from bridge.core.stream import SinkStream
-from bridge.delivery import Direct, Journaled
-from bridge.kafka.consumer import Consumer
-from bridge.kafka.dead_letters import DeadLetters
-from bridge.kafka.journal import KafkaJournal
 from bridge.kafka.topics import Topic
 from bridge.productiv.client import Client
 from bridge.reconcile.connect import app_id, connected
 from bridge.reconcile.job import ReconcileJob
 from bridge.reconcile.objection import Allowance
-from bridge.sink import Sink, SinkTimes
-from bridge.streams import SINKS
+from bridge.sink import Sink
 from bridge.telemetry.health import Pulse, health_app, served
 from bridge.telemetry.metrics import Metrics
 from bridge.wiring.apps import with_app_ids
 from bridge.wiring.clients import api_client
 from bridge.wiring.commands import in_doubt
-from bridge.wiring.topics import create_topics, journal_format, sink_topics, topic_decoder
+from bridge.wiring.sinks import parked_sink, stream_sink
+from bridge.wiring.topics import create_topics, sink_topics, topic_decoder
 
 log = structlog.get_logger(__name__)
 BEAT_SECONDS = 1.0
@@ -48,9 +36,13 @@ OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A bridge at work: its sinks by stream, and the address of its operations port, if it has one."""
+    """A bridge at work: its sinks by stream, and the address of its operations port, if it has one.
+
+    `parked` are the sinks that deliver from the parking topics.
+    """
 
     sinks: dict[str, Sink]
+    parked: dict[str, Sink]
     operations_url: str | None
 
 
@@ -78,12 +70,19 @@ async def run(
     metrics = Metrics(time.time)
     pulse = Pulse()
     async with api_client(settings, metrics.request) as client:
-        sinks = {name: _sink(settings, topic, client, metrics) for name, topic in topics.items()}
-        with _operations_port(settings, metrics, pulse, lambda: _not_ready(client, sinks)) as url:
-            started(Running(sinks, url))
+        sinks = {name: stream_sink(settings, topic, client, metrics) for name, topic in topics.items()}
+        parked = {
+            name: parked_sink(settings, topic, topic.parked, client, metrics)
+            for name, topic in topics.items()
+            if topic.parked is not None
+        }
+        running = [*sinks.values(), *parked.values()]
+        with _operations_port(settings, metrics, pulse, lambda: _not_ready(client, running)) as url:
+            started(Running(sinks, parked, url))
             log.info("started", streams=list(sinks), operations_port=url)
             jobs = _reconcile_jobs(settings, topics, sinks, client, metrics)
-            await _run_until(stop, sinks, jobs, client, pulse, settings)
+            watched = [sink for sink in sinks.values() if not sink.stream.resend_safe]
+            await _run_until(stop, running, watched, jobs, client, pulse, settings)
     log.info("stopped")
 
 
@@ -124,51 +123,6 @@ def _reconcile_jobs(
     ]
 
 
-def _sink(settings: config.Settings, topic: Topic, client: Client, metrics: Metrics) -> Sink:
-    stream, chosen = SINKS[topic.stream], settings.sinks[topic.stream]
-    kafka = settings.kafka.client_settings()
-    bounds = GateBounds(chosen.max_outstanding_records, chosen.max_outstanding_bytes)
-    gate = stream.gating.make(chosen, bounds) if stream.gating is not None else None
-    engine = Engine(stream, topic.topic, _limits(stream, chosen), random, gate)
-    form = journal_format(settings, topic)
-    sink = Sink(
-        stream=stream,
-        engine=engine,
-        consumer=Consumer(kafka, topic.topic, form.group),
-        decoder=topic_decoder(settings, topic),
-        delivery=(
-            Direct(client)
-            if stream.resend_safe
-            else Journaled(
-                client, KafkaJournal(kafka, settings.kafka.journal_topic, form), engine.journal, time.time
-            )
-        ),
-        dead_letters=DeadLetters(kafka, topic.dead_letters.topic),
-        in_doubt=DeadLetters(kafka, topic.in_doubt.topic) if topic.in_doubt else None,
-        times=SinkTimes(chosen.commit_interval_seconds, chosen.revoke_deadline_seconds),
-        metrics=metrics,
-    )
-    metrics.watch(stream.name, sink)
-    return sink
-
-
-def _limits(stream: SinkStream, sink: config.Sink) -> EngineLimits:
-    return EngineLimits(
-        batch=BatchLimits(sink.batch.max_records, sink.batch.max_bytes, sink.batch.max_age_seconds),
-        send=SendLimits(
-            sink.in_flight,
-            sink.in_flight_per_app,
-            Backoff(sink.backoff.initial_seconds, sink.backoff.max_seconds),
-            keep_doubtful=sink.in_doubt == "park" and not stream.resend_safe,
-        ),
-        flood=FloodLimits(
-            sink.flood_guard.consecutive, sink.flood_guard.share, sink.flood_guard.window_records
-        ),
-        max_outstanding_records=sink.max_outstanding_records,
-        max_outstanding_bytes=sink.max_outstanding_bytes,
-    )
-
-
 @contextmanager
 def _operations_port(
     settings: config.Settings, metrics: Metrics, pulse: Pulse, not_ready: Callable[[], list[str]]
@@ -179,28 +133,29 @@ def _operations_port(
         yield url
 
 
-def _not_ready(client: Client, sinks: dict[str, Sink]) -> list[str]:
+def _not_ready(client: Client, sinks: Sequence[Sink]) -> list[str]:
     reasons = [] if client.token_held else ["no access token"]
-    return reasons + [f"{name}: {reason}" for name, sink in sinks.items() for reason in sink.not_ready()]
+    return reasons + [f"{sink.stream.name}: {reason}" for sink in sinks for reason in sink.not_ready()]
 
 
 async def _run_until(
     stop: asyncio.Event,
-    sinks: dict[str, Sink],
+    sinks: Sequence[Sink],
+    watched: Sequence[Sink],
     jobs: list[ReconcileJob],
     client: Client,
     pulse: Pulse,
     settings: config.Settings,
 ) -> None:
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(sink.run()) for sink in sinks.values()]
+        running = [tasks.create_task(sink.run()) for sink in sinks]
         aside = [tasks.create_task(_beat(client, sinks, pulse))]
-        aside += [tasks.create_task(_watch(settings, s)) for s in sinks.values() if not s.stream.resend_safe]
+        aside += [tasks.create_task(_watch(settings, sink)) for sink in watched]
         # These may be cancelled at any moment: the next run finds what this one left.
         reconciling = [tasks.create_task(job.run()) for job in jobs]
         await stop.wait()
-        log.info("stopping", outstanding={name: s.engine.offsets.outstanding for name, s in sinks.items()})
-        for sink in sinks.values():
+        log.info("stopping", outstanding={s.stream.name: s.engine.offsets.outstanding for s in sinks})
+        for sink in sinks:
             sink.stop()
         for task in reconciling:
             task.cancel()
@@ -210,11 +165,11 @@ async def _run_until(
             task.cancel()
 
 
-async def _beat(client: Client, sinks: dict[str, Sink], pulse: Pulse) -> None:
+async def _beat(client: Client, sinks: Sequence[Sink], pulse: Pulse) -> None:
     """Shows that the loop turns, and keeps a token at hand so that readiness says whether we could send."""
     while True:
         pulse.beat()
-        for sink in sinks.values():
+        for sink in sinks:
             await client.ensure_token(sink.stream.operation)
         await asyncio.sleep(BEAT_SECONDS)
 

@@ -40,10 +40,15 @@ def sink_topics(settings: config.Settings, only: Collection[str] = ()) -> dict[s
                 "app": sink.app and sink.app.model_dump(by_alias=True),
                 "dead_letters": {"topic": sink.dead_letter_topic},
                 "in_doubt": None if SINKS[name].resend_safe else {"topic": sink.in_doubt_topic},
+                "parked": None if described[name].parked is None else {"topic": sink.parked_topic},
             },
         )
         for name, sink in settings.sinks.items()
         if (name in only if only else sink.enabled)
+    }
+    topics = {
+        name: topic if _parks(name, settings.sinks[name]) else topic.model_copy(update={"parked": None})
+        for name, topic in topics.items()
     }
     for name, topic in topics.items():
         if SINKS[name].deletions is not None and topic.app.from_ == "key":
@@ -54,6 +59,11 @@ def sink_topics(settings: config.Settings, only: Collection[str] = ()) -> dict[s
     if not topics:
         raise ConfigError("every sink is turned off, so there is nothing to run; set sinks.<stream>.enabled")
     return topics
+
+
+def _parks(stream: str, sink: config.Sink) -> bool:
+    # What is in doubt and sent again goes out under the key that it had, and a parked record gets a new one.
+    return sink.park_after_seconds is not None and (SINKS[stream].resend_safe or sink.in_doubt == "park")
 
 
 def wire(settings: config.Settings, topic: Topic) -> serde.Wire:
@@ -96,7 +106,7 @@ def create_topics(settings: config.Settings, topics: dict[str, Topic]) -> None:
         created = create_missing(admin, topics.values(), settings.kafka.replication_factor)
     except BridgeError as error:
         raise BridgeError(f"Kafka at {settings.kafka.bootstrap_servers}: {error}") from error
-    if not all(SINKS[stream].resend_safe for stream in topics):
+    if any(topic.parked or not SINKS[stream].resend_safe for stream, topic in topics.items()):
         created += create_journal(admin, settings.kafka.journal_topic, settings.kafka.replication_factor)
     for name in created:
         log.info("topic_created", topic=name)

@@ -26,9 +26,11 @@ def staged(
         topic = kafka.create_topic(stream, 4, max_message_bytes=10_000_000, **topic_settings)
         dead_letters = kafka.create_topic("dead", 1, max_message_bytes=16_000_000)
         stage = Stage(kafka, server, folder, topic, dead_letters, stream)
+        stage.journal = kafka.create_topic("journal", 2, cleanup_policy="compact")
         if not SINKS[stream].resend_safe:
             stage.in_doubt = kafka.create_topic("in-doubt", 1, max_message_bytes=16_000_000)
-            stage.journal = kafka.create_topic("journal", 2, cleanup_policy="compact")
+        if SINKS[stream].gating is None:
+            stage.parked = kafka.create_topic("parked", 4, max_message_bytes=16_000_000)
         yield stage
         for bridge in stage.bridges:
             bridge.close()

@@ -94,11 +94,11 @@ class BridgeProcess:
         """The sum of a metric's samples with these labels, now."""
         return _sum(self._scrape(), name, labels)
 
-    def books(self) -> dict[str, int]:
-        """The columns of the books, by the metrics of one scrape."""
-        settled = ("delivered", "dead_lettered", "superseded", "in_doubt", "settled_before")
+    def books(self, stream: str | None = None) -> dict[str, int]:
+        """The columns of the books of its stream, or of this one, by the metrics of one scrape."""
+        settled = ("delivered", "dead_lettered", "superseded", "in_doubt", "settled_before", "parked")
         columns = ("received", *settled, "handed_over")
-        samples, labels = self._scrape(), {"stream": self._stream}
+        samples, labels = self._scrape(), {"stream": stream or self._stream}
         books = {name: int(_sum(samples, f"bridge_records_{name}_total", labels)) for name in columns}
         return books | {"outstanding": int(_sum(samples, "bridge_records_outstanding", labels))}
 

@@ -50,6 +50,7 @@ class Stage:
     dead_letters: str
     stream: str = "usage"
     in_doubt: str | None = None
+    parked: str | None = None
     journal: str = "not-used"
     bridges: list[BridgeProcess] = field(default_factory=list)
 
@@ -75,6 +76,7 @@ class Stage:
                     "topic": self.topic,
                     "dead_letter_topic": self.dead_letters,
                     "in_doubt_topic": self.in_doubt,
+                    "parked_topic": self.parked,
                     "format": "json",
                     "batch": {"max_age_seconds": 0.5},
                     "backoff": {"initial_seconds": 0.05, "max_seconds": 0.5},

@@ -33,6 +33,7 @@ The books of a stream balance in every scrape:
       + bridge_records_superseded_total
       + bridge_records_in_doubt_total
       + bridge_records_settled_before_total
+      + bridge_records_parked_total
       + bridge_records_handed_over_total
       + bridge_records_outstanding
 
@@ -42,7 +43,7 @@ Each label has a handful of values; no app, e-mail address or topic is ever amon
 
 | Label | Values |
 | --- | --- |
-| `stream` | the streams that run, such as `usage` |
+| `stream` | the streams that run, such as `usage`; `usage.parked` is what is delivered from the parking topic |
 | `operation` | the API calls, such as `publish_usage_events` |
 | `outcome` | `accepted`, `throttled`, `unavailable`, `in_doubt`, `rejected`, `denied` |
 | `result` | of reconciling an app: `equal`, `applied`, `failed`, or `refused_` and why |

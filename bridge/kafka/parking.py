@@ -1,0 +1,133 @@
+"""The parking topic, and in the journal topic the memory of which apps are parked.
+
+What is parked of a partition and the word that it is go out in one transaction, by a producer that Kafka
+fences when somebody else takes the partition over. So the next owner knows what is parked, and nothing is
+parked behind its back.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import structlog
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from bridge.core.batcher import Batch
+from bridge.core.errors import BridgeError
+from bridge.core.journal import Entry
+from bridge.core.ports import Written
+from bridge.kafka.journal_entries import JournalFormat, Place
+from bridge.kafka.parker import Parker, ParkingPlaces
+from bridge.kafka.topic_reader import TopicReader
+from bridge.telemetry.logs import librdkafka_logger
+
+log = structlog.get_logger(__name__)
+
+RETRY_SECONDS = 1.0
+ANSWER_SECONDS = 10.0
+THREADS = 8  # transactions at once; each takes some 10 ms
+
+T = TypeVar("T")
+
+
+class KafkaParking:
+    """A stream's parking topic, as `bridge.core.ports.ParkingTopic`; `group` delivers from it."""
+
+    def __init__(
+        self, settings: Mapping[str, Any], topic: str, group: str, journal: str, form: JournalFormat
+    ) -> None:
+        self._settings = settings
+        self._topic = topic
+        self._journal = journal
+        self._form = form
+        self._parkers: dict[int, Parker] = {}
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"parking-{topic}")
+        asking = {**settings, "group.id": group, "enable.auto.commit": False}
+        self._asking = Consumer(asking, logger=librdkafka_logger())  # never joins the group
+
+    async def take_over(self, partitions: Collection[int]) -> Mapping[str, Mapping[int, int]]:
+        """Fences earlier owners, then reads what they parked; tries for as long as that takes."""
+        while partitions:
+            try:
+                parkers = await self._call(lambda: self._take_over(list(partitions)))
+            except (KafkaException, BridgeError) as error:
+                log.warning("parking_not_read", topic=self._topic, error=str(error))
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            self._parkers.update(parkers)
+            places = [parker.parked.items() for parker in parkers.values()]
+            apps = {app for each in places for app, _ in each}
+            return {app: _last(at for each in places for name, at in each if name == app) for app in apps}
+        return {}
+
+    async def write(self, batch: Batch, entry: Entry | None) -> Written:
+        """Writes each partition's records in a transaction; tries for as long as that takes."""
+        parts: dict[int, list[Any]] = {}
+        for origin in batch.origins:
+            if (partition := origin.partition() or 0) in batch.hold.parts:
+                parts.setdefault(partition, []).append(origin)
+        # Taken now and kept: what an earlier assignment parks must not pass for a later one's.
+        jobs = [self._park(self._parkers[p], batch.app, messages, entry) for p, messages in parts.items()]
+        places = dict(zip(parts, await asyncio.gather(*jobs), strict=True))
+        last = _last(place for place in places.values() if place is not None)
+        return Written(last, frozenset(p for p, place in places.items() if place is None))
+
+    async def forget(self, app: str) -> None:
+        """Notes that all that was parked of an app is delivered, unless more has been parked meanwhile."""
+        known = [(parker, parker.parked[app]) for parker in self._parkers.values() if app in parker.parked]
+        for parker, place in known:
+            await self._until_done(parker.forget, app, place)
+
+    async def committed(self, partitions: Collection[int]) -> Mapping[int, int]:
+        """What the group has committed; nothing while Kafka does not answer."""
+        asked = [TopicPartition(self._topic, partition) for partition in partitions]
+        try:
+            found = await self._call(lambda: self._asking.committed(asked, timeout=ANSWER_SECONDS))
+        except KafkaException as error:
+            log.warning("parking_not_read", topic=self._topic, error=error.args[0].str())
+            return {}
+        return {each.partition: each.offset for each in found if each.error is None and each.offset >= 0}
+
+    async def _park(self, parker: Parker, app: str, messages: list[Any], entry: Entry | None) -> Place | None:
+        await self._until_done(parker.park, app, messages, entry)
+        return None if parker.fenced else parker.parked[app]
+
+    async def _until_done(self, write: Callable[..., str | None], *args: Any) -> None:
+        while (error := await self._call(lambda: write(*args))) is not None:
+            log.warning("parking_not_written", topic=self._topic, error=error)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _call(self, function: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+
+    def _take_over(self, partitions: list[int]) -> dict[int, Parker]:
+        # Past open transactions: those of parkers that are in force hold back what ended ones have left.
+        reader = TopicReader(self._settings, self._journal, past_open=True)
+        try:
+            count = len(reader.partitions())
+            places = ParkingPlaces(self._topic, self._partitions(), self._journal, count, self._form)
+            parkers = {partition: Parker(self._settings, places, partition) for partition in partitions}
+            for message in reader.news({partition % count for partition in partitions}):
+                kind, value = self._form.kind(message.key()), message.value()
+                if kind is not None and kind[0] == "parked" and kind[1] in parkers:
+                    if value:
+                        parkers[kind[1]].parked[kind[2]] = self._form.parked(value)
+                    else:
+                        parkers[kind[1]].parked.pop(kind[2], None)
+            return parkers
+        finally:
+            reader.close()
+
+    def _partitions(self) -> int:
+        found = self._asking.list_topics(self._topic, ANSWER_SECONDS).topics[self._topic]
+        if found.error is not None:
+            raise BridgeError(f"cannot use topic {self._topic}: {found.error.str()}")
+        return len(found.partitions)
+
+
+def _last(places: Iterable[Place]) -> dict[int, int]:
+    last: dict[int, int] = {}
+    for place in places:
+        last[place.partition] = max(place.offset, last.get(place.partition, 0))
+    return last
