@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -98,7 +98,7 @@ class Topic:
         self._owner = owner
         self._committed = committed
 
-    async def poll(self, limit: int, seconds: float) -> list[Message]:
+    async def poll(self, limit: int, seconds: float, resting: Collection[int] = ()) -> list[Message]:
         self.limits.append(limit)
         self._changes.happened()
         await self._rebalance()
@@ -106,6 +106,8 @@ class Topic:
             raise self.failure
         messages: list[Message] = []
         for partition, position in self._position.items():
+            if partition in resting:
+                continue
             read = self.log[partition][position:][: limit - len(messages)]
             self._position[partition] += len(read)
             messages += read

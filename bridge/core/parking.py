@@ -83,6 +83,8 @@ class Parking:
         """Notes that these are there, and the offset of the last one by partition of the parking topic."""
         parked = self._apps[app]
         parked.writing -= 1
+        if not parked.last:
+            parked.long_ago.update(last)  # nothing says that it is near its return before these are delivered
         parked.last.update(last)
         if not parked.recent or now - parked.recent[-1][0] >= _MARK_SECONDS:
             parked.recent.append((now, {}))
@@ -111,12 +113,12 @@ class Parking:
 def _done(parked: _App, committed: Places, now: float) -> bool:
     while parked.recent and now - parked.recent[0][0] >= NEAR_SECONDS:
         parked.long_ago.update(parked.recent.popleft()[1])
-    if not _passed(parked.long_ago, committed):
+    if not parked.long_ago or not _passed(parked.long_ago, committed):
         parked.waiting_since = None
         return False
     if parked.waiting_since is None:
         parked.waiting_since = now
-    done = bool(parked.last) and not parked.writing and _passed(parked.last, committed)
+    done = not parked.writing and _passed(parked.last, committed)
     if not done and now - parked.waiting_since >= NEAR_SECONDS:
         # In vain: it fails again. The next try is when all of it is delivered.
         parked.long_ago.update(parked.last)

@@ -147,6 +147,7 @@ class _Show:
         for stream, topic in self._topics.items():
             produced = self._producers[stream].produced
             books = running.sinks[stream].engine.books
+            parked = running.parked[stream].engine.books.superseded if stream in running.parked else 0
             delivered, again = accepted(state, stream)
             sheets[stream] = Sheet(
                 produced=produced,
@@ -154,7 +155,7 @@ class _Show:
                 dead_lettered=await asyncio.to_thread(
                     records_on, self._kafka.bootstrap, topic.dead_letters.topic
                 ),
-                superseded=books.superseded,
+                superseded=books.superseded + parked,
                 outstanding=produced - _settled(running, stream),
                 sent_twice=again,
             )
@@ -180,5 +181,7 @@ def _settings(kafka: EmbeddedKafka, sandbox: SandboxServer) -> config.Settings:
 
 
 def _settled(running: wiring.Running, stream: str) -> int:
+    """What was parked is settled once the parking topic's sink says so."""
     books = running.sinks[stream].engine.books
-    return books.settled
+    parked = running.parked[stream].engine.books.settled if stream in running.parked else 0
+    return books.settled - books.parked + parked

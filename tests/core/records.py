@@ -55,6 +55,8 @@ def limits(
     flood: FloodLimits = NO_GUARD,
     max_outstanding_records: int = 10**6,
     max_outstanding_bytes: int = 10**9,
+    park_after: float | None = None,
+    partitions_apart: bool = False,
 ) -> EngineLimits:
     return EngineLimits(
         batch=BatchLimits(max_records, max_bytes, max_age),
@@ -62,6 +64,8 @@ def limits(
         flood=flood,
         max_outstanding_records=max_outstanding_records,
         max_outstanding_bytes=max_outstanding_bytes,
+        park_after=park_after,
+        partitions_apart=partitions_apart,
     )
 
 

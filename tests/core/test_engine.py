@@ -86,17 +86,27 @@ def test_repeats_found_when_a_batch_closes_are_shown(by_age: bool) -> None:
 
 @pytest.mark.parametrize(
     "column",
-    ["received", "delivered", "dead_lettered", "superseded", "handed_over", "in_doubt", "settled_before"],
+    [
+        "received",
+        "delivered",
+        "dead_lettered",
+        "superseded",
+        "handed_over",
+        "in_doubt",
+        "settled_before",
+        "parked",
+    ],
 )
 def test_a_record_missing_in_any_column_shows(column: str) -> None:
     books = Books(
-        received=23,
+        received=30,
         delivered=5,
         dead_lettered=4,
         superseded=3,
         handed_over=2,
         in_doubt=6,
         settled_before=3,
+        parked=7,
         batches=99,
     )
     assert books.balance(0)

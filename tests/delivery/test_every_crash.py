@@ -150,6 +150,23 @@ def test_records_gone_from_the_topic_do_not_keep_the_others_waiting() -> None:
     assert sorted(world.accepted) == [(0, 3), (0, 4), (0, 5)]
 
 
+def test_what_is_parked_is_parked_once_and_never_sent() -> None:
+    world = World(RECORDS)
+    assert Process(world, parks="b").run()
+    theirs = sorted(record.place for record in RECORDS if record.app == "b" and not record.noise)
+    assert sorted(world.moved) == theirs
+    for step in range(1, world.steps + 1):
+        world = World(RECORDS)
+        Process(world, parks="b").run(dies_at=step)
+        moved = set(world.moved)
+        again = Process(world, parks="b")
+        assert again.run(), step
+        assert sorted(world.moved) == theirs, step
+        assert not set(theirs) & set(world.accepted), step
+        assert moved <= set(world.moved)
+        assert balanced(again), step
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     records=st.lists(

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from bridge.core.backoff import Backoff
-from bridge.core.batcher import BatchLimits
+from bridge.core.batcher import Batch, BatchLimits
 from bridge.core.books import Books
 from bridge.core.engine import Engine, EngineLimits
 from bridge.core.flood_guard import FloodLimits
 from bridge.core.journal import Entry, State
 from bridge.core.outcome import Accepted, InDoubt, Outcome, Rejected, Unavailable
-from bridge.core.ports import Fenced, Owner
+from bridge.core.ports import Fenced, Owner, Written
 from bridge.core.record import Decoded, Doc, Refused
 from bridge.core.sender import SendLimits
 from bridge.core.stream import LaneBy, Operation, SinkStream
@@ -74,6 +74,9 @@ class World:
     accepted: Counter[tuple[int, int]] = field(default_factory=Counter)
     dead: list[tuple[int, int]] = field(default_factory=list)
     parked: list[tuple[int, int]] = field(default_factory=list)
+    moved: list[tuple[int, int]] = field(default_factory=list)  # what is on the parking topic
+    parked_apps: dict[tuple[int, str], int] = field(default_factory=dict)
+    parkers: Counter[int] = field(default_factory=Counter)  # as `owners`, of the parking topic
     keys: dict[str, frozenset[tuple[int, int]]] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)  # the key of each request
     steps: int = 0
@@ -136,7 +139,13 @@ class World:
 class Process:
     """One run of the bridge in this world: the real sink, engine and delivery."""
 
-    def __init__(self, world: World, policy: str = "park", partitions: Collection[int] | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        policy: str = "park",
+        partitions: Collection[int] | None = None,
+        parks: str | None = None,
+    ) -> None:
         self.world = world
         limits = EngineLimits(
             batch=BatchLimits(3, 10**6, 0.0),
@@ -157,7 +166,10 @@ class Process:
             in_doubt=Aside(world, world.parked),
             times=SinkTimes(0.0, 1.0),
             metrics=Metrics(lambda: 0.0),
+            parking=ParkingLot(world) if parks else None,
         )
+        if parks:
+            self.engine.park(parks)
 
     def stop(self) -> None:
         self.sink.stop()
@@ -239,6 +251,41 @@ class Lease:
         self.later.update(dict.fromkeys(batches))
 
 
+class ParkingLot:
+    """The parking topic and what the journal topic knows of it; each partition's part is written as one."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.numbers: dict[int, int] = {}
+
+    async def take_over(self, partitions: Collection[int]) -> Mapping[str, Mapping[int, int]]:
+        def fence_and_read() -> dict[str, dict[int, int]]:
+            for partition in partitions:
+                self.world.parkers[partition] += 1
+                self.numbers[partition] = self.world.parkers[partition]
+            return {app: {0: at} for (p, app), at in self.world.parked_apps.items() if p in partitions}
+
+        return await self.world.do(fence_and_read)
+
+    async def write(self, batch: Batch, entry: Entry | None) -> Written:
+        assert entry is not None
+        return await self.world.do(lambda: self._write(batch, entry))
+
+    def _write(self, batch: Batch, entry: Entry) -> Written:
+        if self.numbers[batch.partition] != self.world.parkers[batch.partition]:
+            return Written({}, frozenset([batch.partition]))
+        self.world.moved += [(o.partition() or 0, o.offset() or 0) for o in batch.origins]
+        self.world.journal[batch.partition, entry.batch] = entry
+        self.world.parked_apps[batch.partition, batch.app] = len(self.world.moved) - 1
+        return Written({0: len(self.world.moved) - 1})
+
+    async def forget(self, app: str) -> None:
+        raise AssertionError("nothing is delivered from it")
+
+    async def committed(self, partitions: Collection[int]) -> Mapping[int, int]:
+        return {}
+
+
 class Reader:
     def decode(self, messages: Sequence[Any]) -> Decoded:
         decoded = Decoded()
@@ -261,7 +308,7 @@ class Group:
         await owner.assigned(self.partitions)
         self.position = {p: self.world.committed.get(p, 0) for p in self.partitions}
 
-    async def poll(self, limit: int, seconds: float) -> list[Any]:
+    async def poll(self, limit: int, seconds: float, resting: Collection[int] = ()) -> list[Any]:
         await asyncio.sleep(0)
         if self.world.all_committed:
             self.done()

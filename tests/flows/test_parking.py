@@ -10,7 +10,7 @@ import pytest
 from tests.flows.conftest import staged
 from tests.flows.process import BridgeProcess, balanced, eventually
 from tests.flows.setting import Stage, usage
-from tests.flows.test_spend import payments, taken, total, taken_total
+from tests.flows.test_spend import payments, taken, taken_total, total
 from tests.flows.test_users import Directory, held
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
@@ -50,3 +50,66 @@ def test_others_are_delivered_while_one_app_is_down_and_it_gets_all_in_the_end(s
     assert bridge.books()["parked"] == 6_000, "they go straight again"
     assert stage.accepted() == set(range(25_000))
     assert not stage.buried()
+
+
+@pytest.fixture
+def real_parking_stage(
+    kafka: Cluster[Broker], tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Stage]:
+    with staged(kafka, tmp_path, stream=request.param) as made:
+        yield made
+
+
+@pytest.mark.real_kafka
+@pytest.mark.parametrize("real_parking_stage", ["users"], indirect=True)
+def test_each_user_ends_with_the_last_word_across_the_move_there_and_back_and_kills(
+    real_parking_stage: Stage,
+) -> None:
+    stage, directory = real_parking_stage, Directory(2_000)
+    stage.fault(kind="status", status=503, app="wiki")
+    stage.produce_keyed(directory.changes(20_000))
+    bridge = parking(stage).start()
+    for parked in (500, 1_500):
+        eventually(lambda parked=parked: bridge.books()["parked"] >= parked, "some are parked")  # type: ignore[misc]
+        bridge.kill()
+        bridge.start()
+    eventually(lambda: stage.committed() == 20_000, "the others are all delivered", 120)
+    theirs = {who: role for who, role in directory.accounts.items() if who[0] != "wiki"}
+    assert {who: role for who, role in held(stage).items() if who[0] != "wiki"} == theirs
+    second = parking(stage).start()
+    stage.clear_faults()
+    stage.fault(kind="latency", seconds=0.05)
+    for _ in range(4):  # while what is parked is delivered, and beyond: some of these go straight
+        stage.produce_keyed(directory.changes(2_000))
+        eventually(lambda: second.books("users.parked")["outstanding"] == 0, "it goes on")
+        second.kill()
+        second.start()
+    eventually(lambda: stage.committed() == 28_000, "all are committed", 120)
+    for each in (bridge, second):
+        eventually(lambda each=each: settled(each, "users"), "nobody is parked", 120)  # type: ignore[misc]
+    assert held(stage) == directory.accounts
+    assert not stage.buried()
+
+
+@pytest.mark.real_kafka
+@pytest.mark.parametrize("real_parking_stage", ["spend"], indirect=True)
+def test_no_cent_is_lost_or_accepted_twice_across_the_move_and_kills(real_parking_stage: Stage) -> None:
+    stage, records, random = real_parking_stage, payments(12_000), Random(5)
+    stage.fault(kind="status", status=503, app="wiki")
+    stage.produce(records)
+    bridge = parking(stage).start()
+    for _ in range(3):
+        aim = 200 + random.randrange(500)
+        eventually(lambda aim=aim: bridge.books()["parked"] >= aim, "some are parked")  # type: ignore[misc]
+        bridge.kill()
+        bridge.start()
+    eventually(lambda: stage.committed() == 12_000, "the others are all delivered", 120)
+    assert {name for name, app in stage.state()["apps"].items() if app["spend"]["accepted"]} == {
+        "crm",
+        "payroll",
+    }
+    stage.clear_faults()
+    eventually(lambda: settled(bridge, "spend"), "all settled", 120)
+    assert set(taken(stage)) == {f"invoice {number}" for number in range(12_000)}
+    assert set(taken(stage).values()) == {1}
+    assert taken_total(stage) == total(records)

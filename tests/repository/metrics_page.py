@@ -43,7 +43,7 @@ Each label has a handful of values; no app, e-mail address or topic is ever amon
 
 | Label | Values |
 | --- | --- |
-| `stream` | the streams that run, such as `usage`; `usage.parked` is what is delivered from the parking topic |
+| `stream` | the streams that run, such as `usage`, and `usage.parked` for what comes from its parking topic |
 | `operation` | the API calls, such as `publish_usage_events` |
 | `outcome` | `accepted`, `throttled`, `unavailable`, `in_doubt`, `rejected`, `denied` |
 | `result` | of reconciling an app: `equal`, `applied`, `failed`, or `refused_` and why |

@@ -141,30 +141,32 @@ def test_books_are_read_when_asked() -> None:
         "handed_over",
         "in_doubt",
         "settled_before",
+        "parked",
     )
     names = {column: f"bridge_records_{column}_total" for column in columns}
-    assert [stream_value(metrics, name) for name in names.values()] == [2, 2, 0, 0, 0, 0, 0]
+    assert [stream_value(metrics, name) for name in names.values()] == [2, 2, 0, 0, 0, 0, 0, 0]
     more = decoded((0, 2, "a", 5), (0, 3, "a", 5), (0, 4, "b", 5), refused=((0, 5),))
     bury = view.engine.receive(more, 0.0)
     assert bury is not None
     view.engine.buried(bury)
     view.engine.give_up([0])
-    assert [stream_value(metrics, name) for name in names.values()] == [6, 2, 1, 1, 2, 0, 0]
+    assert [stream_value(metrics, name) for name in names.values()] == [6, 2, 1, 1, 2, 0, 0, 0]
 
 
 def test_gauges_are_read_when_asked() -> None:
     metrics, view = used()
     gauges = ("records_outstanding", "lag_records", "requests_in_flight", "assigned_partitions",
-              "lanes_waiting", "denied", "flood_guard_tripped")  # fmt: skip
-    assert [stream_value(metrics, f"bridge_{gauge}") for gauge in gauges] == [0, 12, 0, 1, 0, 0, 0]
+              "lanes_waiting", "denied", "flood_guard_tripped", "apps_parked")  # fmt: skip
+    assert [stream_value(metrics, f"bridge_{gauge}") for gauge in gauges] == [0, 12, 0, 1, 0, 0, 0, 0]
     assert stream_value(metrics, "bridge_concurrency_limit") == 16
     view.engine.receive(decoded(*((0, 10 + n, app, n) for n, app in enumerate("aabbc"))), 0.0)
     first, second = view.engine.take(0.0), view.engine.take(0.0)
     assert first is not None
     assert second is not None
     view.engine.returned(first, Denied(401, "no"), 0.0)
+    view.engine.park("d")
     view.lag = 4
-    assert [stream_value(metrics, f"bridge_{gauge}") for gauge in gauges] == [5, 4, 1, 1, 1, 1, 0]
+    assert [stream_value(metrics, f"bridge_{gauge}") for gauge in gauges] == [5, 4, 1, 1, 1, 1, 0, 1]
 
 
 def test_what_a_gate_holds_shows() -> None:
