@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from zlib import crc32
 
 from confluent_kafka import Message
 
@@ -17,10 +16,9 @@ from bridge.kafka.parked_messages import parked_record
 
 @dataclass(frozen=True, slots=True)
 class ParkingPlaces:
-    """Where parked records go and what is known of them: two topics, and how many partitions each has."""
+    """Where parked records go, and where the memory of them is kept, in how many partitions."""
 
     topic: str
-    partitions: int
     journal: str
     journal_partitions: int
     form: JournalFormat
@@ -51,12 +49,14 @@ class Parker:
         """Whether the partition belongs to another process now; nothing is written then."""
         return self._producer.fenced
 
-    def park(self, app: str, messages: Sequence[Message], entry: Entry | None) -> str | None:
-        """Writes these, and returns why that must be tried again; None once it is done, or `fenced`."""
+    def park(self, app: str, messages: Sequence[Message], entry: Entry | None, to: int) -> str | None:
+        """Writes these, and returns why that must be tried again; None once it is done, or `fenced`.
+
+        They go to the partition `to`, unless others of the app stand elsewhere: order is within a partition.
+        """
         with self._turn:
-            # To where earlier ones stand: order holds also after the topic was given more partitions.
-            known = self.parked.get(app)
-            to = known.partition if known is not None else crc32(app.encode()) % self._places.partitions
+            if (known := self.parked.get(app)) is not None:
+                to = known.partition
             records = [parked_record(self._places.topic, to, app, message) for message in messages]
             last = Place(to, 0)
 

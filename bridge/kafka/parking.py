@@ -9,9 +9,11 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
+from zlib import crc32
 
 import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from bridge.core.batcher import Batch
 from bridge.core.errors import BridgeError
@@ -42,6 +44,9 @@ class KafkaParking:
         self._journal = journal
         self._form = form
         self._parkers: dict[int, Parker] = {}
+        self._settled: dict[int, int] = {}  # what `committed` has told last
+        self._places: dict[str, int] = {}  # the partition of each parked app
+        self._partitions = 1
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"parking-{topic}")
         asking = {**settings, "group.id": group, "enable.auto.commit": False}
         self._asking = Consumer(asking, logger=librdkafka_logger())  # never joins the group
@@ -56,6 +61,8 @@ class KafkaParking:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             self._parkers.update(parkers)
+            for parker in parkers.values():
+                self._places |= {app: at.partition for app, at in parker.parked.items()}
             places = [parker.parked.items() for parker in parkers.values()]
             apps = {app for each in places for app, _ in each}
             return {app: _last(at for each in places for name, at in each if name == app) for app in apps}
@@ -78,6 +85,9 @@ class KafkaParking:
         known = [(parker, parker.parked[app]) for parker in self._parkers.values() if app in parker.parked]
         for parker, place in known:
             await self._until_done(parker.forget, app, place)
+        if not any(app in parker.parked for parker in self._parkers.values()):
+            self._places.pop(app, None)
+        await self._call(lambda: self._trim({place.partition for _, place in known}))
 
     async def committed(self, partitions: Collection[int]) -> Mapping[int, int]:
         """What the group has committed; nothing while Kafka does not answer."""
@@ -87,10 +97,22 @@ class KafkaParking:
         except KafkaException as error:
             log.warning("parking_not_read", topic=self._topic, error=error.args[0].str())
             return {}
-        return {each.partition: each.offset for each in found if each.error is None and each.offset >= 0}
+        known = {each.partition: each.offset for each in found if each.error is None and each.offset >= 0}
+        self._settled.update(known)
+        return known
+
+    def _free(self, app: str) -> int:
+        """A partition that no other app has: those that share one wait for each other.
+
+        By the name as far as it goes, so that other processes choose the same.
+        """
+        first, taken = crc32(app.encode()), set(self._places.values())
+        turn = [(first + n) % self._partitions for n in range(self._partitions)]
+        return next((partition for partition in turn if partition not in taken), turn[0])
 
     async def _park(self, parker: Parker, app: str, messages: list[Any], entry: Entry | None) -> Place | None:
-        await self._until_done(parker.park, app, messages, entry)
+        to = self._places.setdefault(app, self._free(app))
+        await self._until_done(parker.park, app, messages, entry, to)
         return None if parker.fenced else parker.parked[app]
 
     async def _until_done(self, write: Callable[..., str | None], *args: Any) -> None:
@@ -106,7 +128,8 @@ class KafkaParking:
         reader = TopicReader(self._settings, self._journal, past_open=True)
         try:
             count = len(reader.partitions())
-            places = ParkingPlaces(self._topic, self._partitions(), self._journal, count, self._form)
+            places = ParkingPlaces(self._topic, self._journal, count, self._form)
+            self._partitions = self._count()
             parkers = {partition: Parker(self._settings, places, partition) for partition in partitions}
             for message in reader.news({partition % count for partition in partitions}):
                 kind, value = self._form.kind(message.key()), message.value()
@@ -119,7 +142,23 @@ class KafkaParking:
         finally:
             reader.close()
 
-    def _partitions(self) -> int:
+    def _trim(self, partitions: Collection[int]) -> None:
+        """Deletes what is delivered.
+
+        It would all come again, and behind newer words, if Kafka forgot how far the group has got: it does so
+        a week (`offsets.retention.minutes`) after the last member is gone.
+        """
+        settled = [TopicPartition(self._topic, p, self._settled[p]) for p in partitions if p in self._settled]
+        if not settled:
+            return
+        admin = AdminClient({**self._settings}, logger=librdkafka_logger())
+        for partition in admin.delete_records(settled, request_timeout=ANSWER_SECONDS).values():
+            try:
+                partition.result(2 * ANSWER_SECONDS)
+            except (KafkaException, TimeoutError) as error:
+                log.warning("parking_not_trimmed", topic=self._topic, error=str(error))
+
+    def _count(self) -> int:
         found = self._asking.list_topics(self._topic, ANSWER_SECONDS).topics[self._topic]
         if found.error is not None:
             raise BridgeError(f"cannot use topic {self._topic}: {found.error.str()}")

@@ -52,6 +52,24 @@ def test_others_are_delivered_while_one_app_is_down_and_it_gets_all_in_the_end(s
     assert not stage.buried()
 
 
+def test_of_two_apps_that_are_down_one_may_come_back_alone(stage: Stage) -> None:
+    """Though the bridge holds less than is parked of each, and their names lead to the same partition."""
+    for app in ("wiki", "crm"):
+        stage.fault(kind="status", status=503, app=app)
+    stage.produce([usage(n, APPS[n % 4]) for n in range(24_000)])
+    bridge = parking(stage).start()
+    stage.delivered(12_000)
+    eventually(lambda: bridge.books()["parked"] == 12_000, "both are parked")
+    eventually(lambda: bridge.metric("bridge_lanes_waiting", stream="usage.parked") == 2, "both wait")
+    stage.clear_faults()
+    stage.fault(kind="status", status=503, app="wiki")
+    stage.delivered(18_000)
+    assert bridge.books("usage.parked")["outstanding"] <= 2_000
+    stage.clear_faults()
+    stage.delivered(24_000)
+    eventually(lambda: settled(bridge, "usage"), "nobody is parked")
+
+
 @pytest.fixture
 def real_parking_stage(
     kafka: Cluster[Broker], tmp_path: Path, request: pytest.FixtureRequest
