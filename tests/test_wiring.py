@@ -29,3 +29,24 @@ def test_a_stream_that_is_turned_off_runs_when_it_is_asked_for() -> None:
 def test_replicas_share_the_rate(rate: float | None, share: float | None) -> None:
     productiv = config.Productiv(requests_per_second=rate, replicas=4)
     assert client_settings(productiv).rate == share
+
+
+@pytest.mark.parametrize(
+    ("sinks", "parks"),
+    [
+        ({}, {"usage", "users", "spend"}),
+        ({"usage": {"park_after_seconds": None}}, {"users", "spend"}),
+        ({"usage": {"in_doubt": "resend"}, "spend": {"in_doubt": "resend"}}, {"usage", "users"}),
+        ({"org_chart": {"parked_topic": "mine"}}, {"usage", "users", "spend"}),
+    ],
+)
+def test_a_parking_topic_is_for_streams_that_park(sinks: dict[str, object], parks: set[str]) -> None:
+    topics = wiring.sink_topics(config.Settings.model_validate({"sinks": sinks}))
+    assert {name for name, topic in topics.items() if topic.parked} == parks
+
+
+def test_a_parking_topic_may_have_another_name() -> None:
+    settings = config.Settings.model_validate({"sinks": {"usage": {"parked_topic": "mine"}}})
+    parked = wiring.sink_topics(settings)["usage"].parked
+    assert parked is not None
+    assert (parked.topic, parked.partitions) == ("mine", 12)

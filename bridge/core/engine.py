@@ -25,7 +25,7 @@ from bridge.core.stream import SinkStream
 class EngineLimits:
     """The bounds of one stream. What is outstanding (received and not yet settled) bounds its memory.
 
-    `park_after` is how many seconds an app must have failed, alone, before it is parked; None: for ever.
+    `park_after` is how many seconds an app must have failed, alone, before it is parked; None: it never is.
     With `partitions_apart` a partition rests as soon as a full batch of its records is outstanding, so that
     none takes the room of another.
     """

@@ -30,7 +30,10 @@ class _App:
 
 
 class Parking:
-    """The parked apps of one process. `after` is how long an app must have failed alone; None: for ever."""
+    """The parked apps of one process.
+
+    `after` is how many seconds an app must have failed, alone; None: no app is ever parked.
+    """
 
     def __init__(self, after: float | None) -> None:
         self._after = after

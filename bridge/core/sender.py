@@ -143,9 +143,8 @@ class Sender:
             return None
         for key, lane in self._lanes.items():
             allowed = 1 if lane.cause is not None else lane.concurrency.limit
-            if lane.parked:
-                continue
-            if lane.queue and lane.in_flight < allowed and lane.blocked_until <= now:
+            free = lane.in_flight < allowed and not lane.parked
+            if lane.queue and free and lane.blocked_until <= now:
                 batch = lane.queue.popleft()
                 batch.attempts += 1
                 lane.in_flight += 1

@@ -67,6 +67,10 @@ class _Show:
         self._sandbox = sandbox
         self._settings = _settings(kafka, sandbox)
         self._topics = wiring.sink_topics(self._settings)
+        kafka.create(self._settings.kafka.journal_topic)
+        for topic in self._topics.values():
+            if topic.parked is not None:
+                kafka.create(topic.parked.topic)
         self._producers = self._make_producers()
 
     async def play(self) -> dict[str, Sheet]:

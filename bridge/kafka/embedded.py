@@ -1,6 +1,7 @@
 """A Kafka for demonstrations: librdkafka's mock cluster, in this process, for any client on loopback.
 
-It keeps about 5 MB of each partition, makes topics by itself with 4 partitions, and forgets all at its end.
+It keeps about 5 MB of each partition, makes topics with 4 partitions for whoever writes to them, and forgets
+all at its end.
 """
 
 from confluent_kafka import Producer
@@ -15,6 +16,11 @@ class EmbeddedKafka:
         self._owner: Producer | None = Producer({"test.mock.num.brokers": brokers, "log_level": 0})
         found = self._owner.list_topics(timeout=10).brokers.values()
         self.bootstrap = ",".join(f"{broker.host}:{broker.port}" for broker in found)
+
+    def create(self, topic: str) -> None:
+        """Makes a topic, for those who read it before anybody writes."""
+        assert self._owner is not None  # noqa: S101  (it is open)
+        self._owner.list_topics(topic, timeout=10)
 
     def close(self) -> None:
         """Ends it: the cluster goes with the client that owns it."""

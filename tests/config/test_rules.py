@@ -125,6 +125,11 @@ BROKEN = {
         "would come back "
         "for ever; name another",
     ),
+    "parked records delivered for ever": (
+        "sinks:\n  usage:\n    parked_topic: a\n    dead_letter_topic: a",
+        "3: sinks.usage.parked_topic: parked_topic is used for something else, so it would be delivered for "
+        "ever or lost from sight; name another",
+    ),
     "too few connections": (
         "productiv:\n  max_connections: 15",
         "2: productiv.max_connections: in_flight (16) is more than productiv.max_connections (15); lower "

@@ -230,13 +230,27 @@ def test_an_hour_without_one_app_costs_the_others_nothing() -> None:
             made.parked(batch, {0: parked}, now)
         if second > 2 * AFTER:
             most = max(most, made.offsets.outstanding)
-            assert made.offsets.to_commit().get(0, 0) or made.offsets.outstanding <= most
     assert offset == 40 * 3600, "reading never had to wait"
     assert late <= 10, "seconds until the others were delivered"
     assert most <= 400, "ten seconds of all: what is in open batches"
     assert made.parking.apps == ["a"]
     assert made.books.parked == parked >= 35_000
     assert made.books.balance(made.offsets.outstanding)
+
+
+def test_with_partitions_apart_one_rests_as_soon_as_a_full_batch_of_it_is_outstanding() -> None:
+    made = engine(limits(max_records=2, partitions_apart=True), partitions=(0, 1))
+    assert made.room == 2
+    made.receive(decoded((0, 0, "a", 1), (1, 0, "b", 2)), 0.0)
+    assert made.resting == set()
+    made.receive(decoded((0, 1, "a", 3)), 0.0)
+    assert made.resting == {0}
+    batch = made.take(0.0)
+    assert batch is not None
+    assert made.resting == {0}, "under way is outstanding too"
+    made.returned(batch, Accepted(), 0.0)
+    assert made.resting == set()
+    assert engine(limits(max_records=2)).room > 2
 
 
 def _second(batch: Batch) -> int:

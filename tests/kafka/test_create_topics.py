@@ -13,8 +13,8 @@ from tests.kafka.records import usage_topic
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
 
-TOPIC = usage_topic()
-DEAD = TOPIC.dead_letters.topic
+TOPIC = usage_topic(parked={"topic": "parked"})
+DEAD, PARKED = TOPIC.dead_letters.topic, "parked"
 
 
 class Admin(AdminClient):
@@ -44,7 +44,7 @@ class Admin(AdminClient):
 
 def test_topics_are_created_as_described() -> None:
     admin = Admin()
-    assert create_missing(admin, [TOPIC], 3, timeout=7) == [TOPIC.topic, DEAD]
+    assert create_missing(admin, [TOPIC], 3, timeout=7) == [TOPIC.topic, DEAD, PARKED]
     records, dead = admin.asked[TOPIC.topic], admin.asked[DEAD]
     assert (records.num_partitions, records.replication_factor) == (6, 3)
     assert records.config == {"cleanup.policy": "delete", "retention.ms": str(7 * 24 * 3600 * 1000)}
@@ -54,14 +54,15 @@ def test_topics_are_created_as_described() -> None:
         "retention.ms": str(30 * 24 * 3600 * 1000),
         "max.message.bytes": str(DEAD_LETTER_BYTES),
     }
+    assert admin.asked[PARKED].num_partitions == 12
     assert admin.bounds == [7, 7, 7]
 
 
 def test_topics_that_exist_are_left_alone() -> None:
     admin = Admin(existing=(TOPIC.topic,))
-    assert create_missing(admin, [TOPIC], 1) == [DEAD]
-    assert list(admin.asked) == [DEAD]
-    assert create_missing(Admin(existing=(TOPIC.topic, DEAD)), [TOPIC], 1) == []
+    assert create_missing(admin, [TOPIC], 1) == [DEAD, PARKED]
+    assert list(admin.asked) == [DEAD, PARKED]
+    assert create_missing(Admin(existing=(TOPIC.topic, DEAD, PARKED)), [TOPIC], 1) == []
 
 
 def test_a_topic_that_another_process_just_created_is_as_good() -> None:
@@ -89,8 +90,10 @@ def test_a_cluster_that_is_not_there_is_named() -> None:
 @pytest.mark.real_kafka
 def test_real_topics_are_as_described(kafka: Cluster[Broker]) -> None:
     name = kafka.unique("usage")
-    topic = usage_topic(topic=name, dead_letters={"topic": f"{name}.dead"})
+    topic = usage_topic(
+        topic=name, dead_letters={"topic": f"{name}.dead"}, parked={"topic": f"{name}.parked"}
+    )
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
-    assert create_missing(admin, [topic], -1) == [name, f"{name}.dead"]
+    assert create_missing(admin, [topic], -1) == [name, f"{name}.dead", f"{name}.parked"]
     assert create_missing(admin, [topic], -1) == []
     assert (kafka.partitions(name), kafka.partitions(f"{name}.dead")) == (6, 1)

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from bridge.core.errors import ConfigError, SchemaError
-from bridge.kafka.topics import AppSource, DeadLetters, Topic, WireFormat, load, load_all, overridden
+from bridge.kafka.topics import AppSource, DeadLetters, Parked, Topic, WireFormat, load, load_all, overridden
 from bridge.resources import folder
 
 USAGE = yaml.safe_load((folder("topics") / "usage.yaml").read_text())
@@ -32,6 +32,7 @@ def test_a_description_is_read_as_written(tmp_path: Path) -> None:
             "retention_hours": 168,
             "cleanup": "delete",
             "dead_letters": DeadLetters(topic="dead", partitions=1, retention_hours=720),
+            "parked": Parked(topic="productiv.usage.parked", partitions=12, retention_hours=8760),
         }
     )
     assert topic.schema_path == folder("schemas") / "usage.avsc"
@@ -82,6 +83,10 @@ WITHOUT_TOPIC = {key: value for key, value in USAGE.items() if key != "topic"}
         ({**USAGE, "topic": ".."}, "topic: String should match pattern"),
         ({**USAGE, "topic": "t" * 250}, "topic: String should have at most 249"),
         ({**USAGE, "dead_letters": {"topic": USAGE["topic"]}}, "dead_letters.topic is the topic itself"),
+        (
+            {**USAGE, "parked": {"topic": USAGE["dead_letters"]["topic"]}},
+            "parked.topic must be a topic of its own",
+        ),
         ({**USAGE, "app": {"from": "header"}}, "app: `from: header` needs `name`, the name of the header"),
         ({**USAGE, "app": {"from": "field"}}, "app: `from: field` needs `name`"),
         ({**USAGE, "app": {"from": "constant"}}, "app: `from: constant` needs `value`"),
