@@ -91,8 +91,10 @@ class BridgeProcess:
         return self._events(event, 0)
 
     def metric(self, name: str, **labels: str) -> float:
-        """The sum of a metric's samples with these labels, now."""
-        return _sum(self._scrape(), name, labels)
+        """The sum of a metric's samples with these labels, now; of its own stream unless they name one."""
+        stream = labels.get("stream", self._stream)
+        own = [sample for sample in self._scrape() if sample.labels.get("stream", stream) == stream]
+        return _sum(own, name, labels)
 
     def books(self, stream: str | None = None) -> dict[str, int]:
         """The columns of the books of its stream, or of this one, by the metrics of one scrape."""
