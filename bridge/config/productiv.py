@@ -89,6 +89,12 @@ class Productiv(Section):
         description="Requests per second at most, over all streams of this process. null = no limit on our "
         "side.",
     )
+    export_requests_per_second: float | None = Field(
+        default=20,
+        gt=0,
+        description="Requests per second at most to the export API, which sources and `apps list` ask, over "
+        "all sources of this process; the API allows 20. null = no limit on our side.",
+    )
     retry_after_cap_seconds: float = Field(
         default=300,
         gt=0,

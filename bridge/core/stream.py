@@ -23,6 +23,13 @@ class Operation(StrEnum):
     GET_APP_SUMMARIES = "get_app_summaries"
     GET_UPLOAD_URLS = "get_upload_urls"
 
+    # What follows is asked by sources.
+    GET_APP_DETAILS = "get_app_details"
+    LIST_WORKFLOWS = "list_workflows"
+    LIST_EXECUTIONS = "list_executions"
+    GET_EXECUTION = "get_execution"
+    GET_AUDIT_EVENTS = "get_audit_events"
+
 
 class LaneBy(StrEnum):
     """Which records are batched together, and wait together after a failure."""

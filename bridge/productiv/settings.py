@@ -12,7 +12,8 @@ class ClientSettings:
     whether the client id and secret travel in the body of the token request or in its Authorization header.
     Timeouts are in seconds: for a connection, for each piece sent or read, and for a free connection when all
     `max_connections` are in use. `rate` is requests per second at most, evenly spaced; None for no limit of
-    our own. `retry_after_cap` is the longest wait in seconds that the API may ask for.
+    our own; `export_rate` is the same for the calls of the export API, which do not count among the others.
+    `retry_after_cap` is the longest wait in seconds that the API may ask for.
     """
 
     api_url: str
@@ -25,6 +26,7 @@ class ClientSettings:
     pool_timeout: float
     max_connections: int
     rate: float | None
+    export_rate: float | None
     retry_after_cap: float
 
     @property

@@ -24,6 +24,7 @@ def client_settings(productiv: config.Productiv) -> ClientSettings:
         pool_timeout=productiv.timeouts.pool_seconds,
         max_connections=productiv.max_connections,
         rate=productiv.requests_per_second,
+        export_rate=productiv.export_requests_per_second,
         retry_after_cap=productiv.retry_after_cap_seconds,
     )
 

@@ -33,7 +33,7 @@ def test_every_field_of_a_stream_has_a_name_on_the_wire(contract: Contract, stre
 
 
 def test_usage_events_look_as_described() -> None:
-    assert (USAGE.method, USAGE.target("500123")) == (
+    assert (USAGE.method, USAGE.target({"app": "500123"})) == (
         "POST",
         "/services/push/v1/customer/apps/500123/usage-events",
     )
@@ -45,7 +45,7 @@ def test_usage_events_look_as_described() -> None:
 
 @given(st.text(min_size=1).filter(lambda app: app not in (".", "..")))
 def test_an_app_id_stays_one_segment(app: str) -> None:
-    segments = USAGE.target(app).split("/")
+    segments = USAGE.target({"app": app}).split("/")
     assert len(segments) == 8
     assert unquote(segments[6]) == app
     assert not set(segments[6]) & set("?#%/ ") - {"%"}
@@ -54,7 +54,7 @@ def test_an_app_id_stays_one_segment(app: str) -> None:
 @pytest.mark.parametrize("app", ["", ".", "..", "\ud800"])
 def test_an_app_id_that_no_path_can_hold_is_refused(app: str) -> None:
     with pytest.raises(ValueError, match=r"only dots|surrogates"):
-        USAGE.target(app)
+        USAGE.target({"app": app})
 
 
 def test_fields_go_out_under_their_names_on_the_wire() -> None:
@@ -75,7 +75,7 @@ def test_fields_go_out_under_their_names_on_the_wire() -> None:
 )
 def test_pushes_look_as_described(operation: Operation, method: str, path: str, envelope: str) -> None:
     call = CALLS[operation]
-    assert (call.method, call.target("500/123")) == (method, f"/services/push/v1/customer/{path}")
+    assert (call.method, call.target({"app": "500/123"})) == (method, f"/services/push/v1/customer/{path}")
     assert (call.max_records, set(call.scopes)) == (1000, {WRITE})
     docs = [dict.fromkeys(call.fields, "x")]
     assert orjson.loads(call.body(docs)) == {envelope: docs}
@@ -83,7 +83,7 @@ def test_pushes_look_as_described(operation: Operation, method: str, path: str, 
 
 def test_the_org_chart_is_about_no_app_and_takes_custom_fields_beside_the_people() -> None:
     call = CALLS[Operation.PUBLISH_ORG_CHART]
-    assert call.target("") == call.target("..") == "/services/push/v1/customer/org-chart"
+    assert call.target({"app": ""}) == call.target({"app": ".."}) == "/services/push/v1/customer/org-chart"
     fields = [{"name": "Entity", "type": "string"}]
     body = orjson.loads(call.body([{"email": "ann@example.com"}], {"custom_fields": fields}))
     assert body == {"users": [{"email": "ann@example.com"}], "customFieldsConfig": fields}
@@ -102,7 +102,7 @@ def test_the_org_chart_is_about_no_app_and_takes_custom_fields_beside_the_people
 )
 def test_questions_look_as_described(operation: Operation, method: str, path: str, scope: str) -> None:
     question = QUESTIONS[operation]
-    assert (question.method, question.target("7"), set(question.scopes)) == (method, path, {scope})
+    assert (question.method, question.target({"app": "7"}), set(question.scopes)) == (method, path, {scope})
     assert question.repeatable == (method == "GET")
 
 
@@ -123,8 +123,10 @@ def test_what_is_asked_goes_out_under_its_names_on_the_wire() -> None:
 
 def test_an_answer_comes_under_our_names_without_what_is_null_or_unknown() -> None:
     app: dict[str, Any] = {"ApplicationId": "7", "AppName": "CRM", "AppStatus": None, "Capabilities": []}
-    assert QUESTIONS[Operation.GET_APP_SUMMARIES].rows({"apps": [app]}) == [{"app_id": "7", "name": "CRM"}]
-    assert QUESTIONS[Operation.REGISTER_APP].rows({"appId": "7"}) == [{"app_id": "7"}]
+    assert QUESTIONS[Operation.GET_APP_SUMMARIES].page({"apps": [app]}).rows == [
+        {"applicationId": "7", "appName": "CRM"}
+    ]
+    assert QUESTIONS[Operation.REGISTER_APP].page({"appId": "7"}).rows == [{"app_id": "7"}]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +145,7 @@ def test_an_answer_comes_under_our_names_without_what_is_null_or_unknown() -> No
 def test_an_answer_that_is_not_as_described_never_passes_for_an_empty_one(answer: Any, why: str) -> None:
     question: Question = QUESTIONS[Operation.GET_USERS]
     with pytest.raises(ValueError, match=why):
-        question.rows(answer)
+        question.page(answer)
 
 
 @pytest.mark.parametrize(

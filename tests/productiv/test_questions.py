@@ -68,7 +68,7 @@ async def test_an_app_is_registered() -> None:
 
 async def test_summaries_need_a_token_of_their_own_scope() -> None:
     asking = Asking(ok({"apps": [{"ApplicationId": "7", "AppName": "CRM"}]}))
-    assert await asking.questions.summaries() == [{"app_id": "7", "name": "CRM"}]
+    assert await asking.questions.summaries() == [{"applicationId": "7", "appName": "CRM"}]
     assert b"report.read" in asking.service.tokens[0].content
 
 
