@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-def sink_topics(settings: config.Settings, only: Collection[str] = ()) -> dict[str, Topic]:
-    """The topics of the sinks to run, as their files describe them and the configuration changes them.
+def sink_topics(settings: config.Settings, only: Collection[str] | None = None) -> dict[str, Topic]:
+    """The topics of the enabled sinks, or of `only` these, as files describe and configuration changes them.
 
     Raises:
-        ConfigError: `only` names something that is no stream, or nothing is left to run.
+        ConfigError: `only` names something that is no sink.
         SchemaError: a topic file cannot be used.
     """
-    if unknown := set(only) - set(SINKS):
+    if unknown := set(only or ()) - set(SINKS):
         raise ConfigError(f"{sorted(unknown)[0]!r} is no stream; the streams are {', '.join(SINKS)}")
     described = load_all()
     topics = {
@@ -43,7 +43,7 @@ def sink_topics(settings: config.Settings, only: Collection[str] = ()) -> dict[s
             },
         )
         for name, sink in settings.sinks.items()
-        if (name in only if only else sink.enabled)
+        if (sink.enabled if only is None else name in only)
     }
     for name, topic in topics.items():
         if SINKS[name].deletions is not None and topic.app.from_ == "key":
@@ -51,8 +51,6 @@ def sink_topics(settings: config.Settings, only: Collection[str] = ()) -> dict[s
                 f"sinks.{name}.app: from: key is not for this stream, as its keys name app and record, for "
                 "records without a value to say what is gone; use field, header or constant"
             )
-    if not topics:
-        raise ConfigError("every sink is turned off, so there is nothing to run; set sinks.<stream>.enabled")
     return topics
 
 
