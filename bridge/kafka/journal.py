@@ -11,24 +11,16 @@ from confluent_kafka import KafkaException, Producer
 from bridge.core.errors import BridgeError
 from bridge.core.journal import Entry
 from bridge.core.ports import Fenced, Lease
+from bridge.kafka.fenced_producer import CALL_SECONDS, FencedProducer, ProducerRecord
 from bridge.kafka.journal_entries import JournalFormat
 from bridge.kafka.topic_news import TopicNews
 from bridge.telemetry.logs import librdkafka_logger
 
 log = structlog.get_logger(__name__)
 
-CALL_SECONDS = 30.0
 RETRY_SECONDS = 1.0
 READ_SECONDS = 120.0
 THREADS = 8  # transactions at once; each takes some 10 ms
-FIXED: dict[str, Any] = {
-    "enable.idempotence": True,
-    "acks": "all",
-    "linger.ms": 0,  # a batch waits for its entry
-    # Longer than a consumer's session (45 s by default): who is paused for so long that the broker ends its
-    # transaction has lost its partitions as well. Whoever takes one over ends the transaction at once.
-    "transaction.timeout.ms": 60_000,
-}
 
 
 class KafkaJournal:
@@ -70,10 +62,8 @@ class KafkaJournal:
 
     def _lease(self, partition: int, place: int) -> "_KafkaLease":
         """From here on the producer of an earlier owner is refused, whatever it still believes."""
-        name = self._form.transactional_id(partition)
-        settings = {**self._settings, **FIXED, "transactional.id": name}
-        producer = Producer(settings, logger=librdkafka_logger())
-        producer.init_transactions(CALL_SECONDS)
+        producer = FencedProducer(self._settings, self._form.transactional_id(partition))
+        producer.open()
         return _KafkaLease(producer, self._topic, place, self._form, partition, self._threads)
 
     def _left(self, partitions: list[int], places: list[int]) -> dict[int, list[Entry]]:
@@ -102,11 +92,11 @@ class KafkaJournal:
 
 
 class _KafkaLease:
-    """One transactional producer. Writes that wait for the same moment share a transaction."""
+    """One producer. Writes that wait for the same moment share a transaction."""
 
     def __init__(
         self,
-        producer: Producer,
+        producer: FencedProducer,
         topic: str,
         place: int,
         form: JournalFormat,
@@ -122,7 +112,6 @@ class _KafkaLease:
         self._waiting: dict[str, Entry | None] = {}
         self._turn = asyncio.Lock()
         self._turns = 0  # how many have ended well
-        self._fenced = False
 
     async def write(self, entries: Mapping[str, Entry | None]) -> None:
         """Returns once these entries are acknowledged; waits for Kafka as long as that takes."""
@@ -140,12 +129,13 @@ class _KafkaLease:
 
     async def _until_written(self, values: Mapping[str, Entry | None]) -> None:
         loop = asyncio.get_running_loop()
-        while not self._fenced:
-            error = await loop.run_in_executor(self._threads, self._commit, values)
+        records = [self._record(batch, entry) for batch, entry in values.items()]
+        while not self._producer.fenced:
+            error = await loop.run_in_executor(self._threads, self._producer.write, records)
             if error is None:
                 return
             log.warning("journal_not_written", topic=self._topic, error=error)
-            if not self._fenced:
+            if not self._producer.fenced:
                 await asyncio.sleep(RETRY_SECONDS)
         raise Fenced
 
@@ -153,36 +143,7 @@ class _KafkaLease:
         """Deletes entries together with the next write."""
         self._waiting.update(dict.fromkeys(batches))
 
-    def _commit(self, values: Mapping[str, Entry | None]) -> str | None:
-        """Writes in one transaction; returns why it must be tried again, None if it must not."""
-        try:
-            self._producer.begin_transaction()
-            for batch, entry in values.items():
-                key = self._form.entry_key(self._partition, batch)
-                value = None if entry is None else self._form.entry_value(entry)
-                self._producer.produce(self._topic, value, key, self._place)
-            self._end()
-        except KafkaException as error:
-            return self._failed(error)
-        return None
-
-    def _end(self) -> None:
-        while True:
-            try:
-                self._producer.commit_transaction(CALL_SECONDS)
-            except KafkaException as error:
-                if error.args[0].retriable():
-                    continue  # nobody knows yet whether it was committed; asking again tells
-                raise
-            return
-
-    def _failed(self, error: KafkaException) -> str:
-        cause = error.args[0]
-        if cause.fatal():
-            self._fenced = True
-        else:
-            try:
-                self._producer.abort_transaction(CALL_SECONDS)
-            except KafkaException as second:
-                self._fenced = self._fenced or second.args[0].fatal()
-        return str(cause.str())
+    def _record(self, batch: str, entry: Entry | None) -> ProducerRecord:
+        key = self._form.entry_key(self._partition, batch)
+        value = None if entry is None else self._form.entry_value(entry)
+        return ProducerRecord(self._topic, key, value, self._place)
