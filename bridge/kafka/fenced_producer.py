@@ -44,6 +44,11 @@ class ProducerRecord:
     headers: Sequence[tuple[str, str | bytes | None]] = ()
     timestamp: int = 0
 
+    @property
+    def size(self) -> int:
+        """Its bytes on the topic, without headers."""
+        return len(self.key or b"") + len(self.value or b"")
+
 
 class FencedProducer:
     """A transactional producer that owns one transactional id: whoever opens it ends the writer before.
@@ -75,7 +80,7 @@ class FencedProducer:
         Raises:
             BridgeError: Kafka refuses one of the records for good. None of them is written.
         """
-        refusals: list[tuple[str, KafkaError]] = []
+        refusals: list[tuple[ProducerRecord, KafkaError]] = []
         try:
             self._producer.begin_transaction()
             for record in records:
@@ -83,18 +88,20 @@ class FencedProducer:
             self._commit()
         except KafkaException as error:
             self._abort(error.args[0])
-            for topic, refusal in refusals:
+            # A batch is refused as a whole, and its longest record is the likeliest to be at fault.
+            for record, refusal in sorted(refusals, key=lambda each: -each[0].size):
                 if advice := _FOR_GOOD.get(refusal.code()):
                     raise BridgeError(
-                        f"topic {topic} takes no such record: {refusal.str()}; {advice}"
+                        f"topic {record.topic} takes no such record, of {record.size} bytes: "
+                        f"{refusal.str()}; {advice}"
                     ) from None
             return str(error.args[0].str())
         return None
 
-    def _produce(self, record: ProducerRecord, refusals: list[tuple[str, KafkaError]]) -> None:
+    def _produce(self, record: ProducerRecord, refusals: list[tuple[ProducerRecord, KafkaError]]) -> None:
         def delivered(error: KafkaError | None, _: Message | None) -> None:
             if error is not None:
-                refusals.append((record.topic, error))
+                refusals.append((record, error))
 
         partition = -1 if record.partition is None else record.partition
         while True:

@@ -1,4 +1,4 @@
-"""The examples of what sources write come through every wire format, and all of their schemas is documented."""
+"""Examples of what sources write come through every wire format, and all of their schemas is documented."""
 
 from collections.abc import Iterator
 from typing import Any
