@@ -8,14 +8,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaException, Message, Producer
+from confluent_kafka import KafkaException, Message
 
 from bridge.core.errors import BridgeError
+from bridge.kafka.fenced_producer import FencedProducer, ProducerRecord
 from bridge.kafka.journal_entries import JournalFormat, Place, Resolution, headers_of
-from bridge.kafka.topic_news import TopicNews
-from bridge.telemetry.logs import librdkafka_logger
+from bridge.kafka.topic_reader import TopicReader
 
-SECONDS = 60.0
 RECORDS_PER_TRANSACTION = 1000
 RESENT, DISCARDED = "resent", "discarded"
 
@@ -48,8 +47,8 @@ class InDoubt:
     ) -> None:
         self._form = form
         self._keep = keep
-        self._parked = TopicNews(settings, topic)
-        self._journal = TopicNews(settings, journal)
+        self._parked = TopicReader(settings, topic, past_open=True)
+        self._journal = TopicReader(settings, journal, past_open=True)
         self._waiting: dict[Place, Parked] = {}
         self._resolved: set[Place] = set()
 
@@ -59,14 +58,11 @@ class InDoubt:
         Raises:
             BridgeError: Kafka does not answer, or a topic does not exist.
         """
-        try:
-            for message in self._parked.news(SECONDS):
-                self._note(message)
-            for message in self._journal.news(SECONDS):
-                if (kind := self._form.kind(message.key())) is not None and kind[0] == "resolved":
-                    self._resolved.add(Place(kind[1], int(kind[2])))
-        except KafkaException as error:
-            raise BridgeError(f"cannot read the records in doubt: {error.args[0].str()}") from None
+        for message in self._parked.news():
+            self._note(message)
+        for message in self._journal.news():
+            if (kind := self._form.kind(message.key())) is not None and kind[0] == "resolved":
+                self._resolved.add(Place(kind[1], int(kind[2])))
         self._waiting = {p: one for p, one in self._waiting.items() if p not in self._resolved}
         return sorted(self._waiting.values(), key=lambda one: one.since)
 
@@ -93,13 +89,7 @@ class Resolver:
     def __init__(self, settings: Mapping[str, Any], journal: str, form: JournalFormat) -> None:
         self._journal = journal
         self._form = form
-        fixed = {
-            "transactional.id": f"{form.group}.in-doubt.{form.topic}",
-            "acks": "all",
-            "enable.idempotence": True,
-            "message.max.bytes": 16 * 1024 * 1024,
-        }
-        self._producer = Producer({**settings, **fixed}, logger=librdkafka_logger())
+        self._producer = FencedProducer(settings, f"{form.group}.in-doubt.{form.topic}")
 
     def resolve(
         self,
@@ -119,7 +109,7 @@ class Resolver:
         """
         try:
             # Ends a decision that is under way elsewhere; only then is it certain what was decided.
-            self._producer.init_transactions(SECONDS)
+            self._producer.open()
             chosen = [one for one in in_doubt.read() if batches is None or one.batch in batches]
             if action == RESENT and any(one.cut for one in chosen):
                 raise BridgeError(
@@ -135,22 +125,15 @@ class Resolver:
             raise BridgeError(f"not decided: {error.args[0].str()}; look again, and try again") from None
 
     def _write(self, chosen: Sequence[Parked], action: str, reason: str, at: int) -> None:
-        self._producer.begin_transaction()
+        records = []
         for one in chosen:
             value = self._form.resolution_value(Resolution(one.place, action, reason, at))
-            self._produce(self._journal, value, self._form.resolution_key(one.place), None)
+            records.append(ProducerRecord(self._journal, self._form.resolution_key(one.place), value))
             if action == RESENT and one.message is not None:
-                message: Any = one.message
-                headers = [each for each in message.headers() or [] if not each[0].startswith("bridge.")]
-                self._produce(self._form.topic, message.value(), message.key(), headers, one.place.partition)
-        self._producer.commit_transaction(SECONDS)
+                records.append(self._again(one.place.partition, one.message))
+        if error := self._producer.write(records):
+            raise BridgeError(f"not decided: {error}; look again, and try again")
 
-    def _produce(self, topic: str, value: Any, key: Any, headers: Any, partition: int | None = None) -> None:
-        at: dict[str, Any] = {} if partition is None else {"partition": partition}
-        while True:
-            try:
-                self._producer.produce(topic, value, key, headers=headers, **at)
-            except BufferError:  # the producer's queue is full: let it send
-                self._producer.poll(1.0)
-                continue
-            return
+    def _again(self, partition: int, message: Any) -> ProducerRecord:
+        headers = [each for each in message.headers() or [] if not each[0].startswith("bridge.")]
+        return ProducerRecord(self._form.topic, message.key(), message.value(), partition, headers)

@@ -6,29 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaException
 
 from bridge.core.errors import BridgeError
 from bridge.core.journal import Entry
 from bridge.core.ports import Fenced, Lease
+from bridge.kafka.fenced_producer import FencedProducer, ProducerRecord
 from bridge.kafka.journal_entries import JournalFormat
-from bridge.kafka.topic_news import TopicNews
-from bridge.telemetry.logs import librdkafka_logger
+from bridge.kafka.topic_reader import TopicReader
 
 log = structlog.get_logger(__name__)
 
-CALL_SECONDS = 30.0
 RETRY_SECONDS = 1.0
-READ_SECONDS = 120.0
 THREADS = 8  # transactions at once; each takes some 10 ms
-FIXED: dict[str, Any] = {
-    "enable.idempotence": True,
-    "acks": "all",
-    "linger.ms": 0,  # a batch waits for its entry
-    # Longer than a consumer's session (45 s by default): who is paused for so long that the broker ends its
-    # transaction has lost its partitions as well. Whoever takes one over ends the transaction at once.
-    "transaction.timeout.ms": 60_000,
-}
 
 
 class KafkaJournal:
@@ -63,50 +53,42 @@ class KafkaJournal:
         return self._leases[partition]
 
     def _take_over(self, partitions: list[int]) -> dict[int, list[Entry]]:
-        count = self._partitions()
-        for partition in partitions:
-            self._leases[partition] = self._lease(partition, partition % count)
-        return self._left(partitions, sorted({partition % count for partition in partitions}))
+        # Past open transactions: those of leases that are in force hold back what ended ones have left.
+        reader = TopicReader(self._settings, self._topic, past_open=True)
+        try:
+            count = len(reader.partitions())
+            for partition in partitions:
+                self._leases[partition] = self._lease(partition, partition % count)
+            return self._left(partitions, reader, {partition % count for partition in partitions})
+        finally:
+            reader.close()
 
     def _lease(self, partition: int, place: int) -> "_KafkaLease":
         """From here on the producer of an earlier owner is refused, whatever it still believes."""
-        name = self._form.transactional_id(partition)
-        settings = {**self._settings, **FIXED, "transactional.id": name}
-        producer = Producer(settings, logger=librdkafka_logger())
-        producer.init_transactions(CALL_SECONDS)
+        producer = FencedProducer(self._settings, self._form.transactional_id(partition))
+        producer.open()
         return _KafkaLease(producer, self._topic, place, self._form, partition, self._threads)
 
-    def _left(self, partitions: list[int], places: list[int]) -> dict[int, list[Entry]]:
+    def _left(self, partitions: list[int], reader: TopicReader, places: set[int]) -> dict[int, list[Entry]]:
         left: dict[tuple[int, str], Entry | None] = {}
-        reader = TopicNews(self._settings, self._topic, places)
-        try:
-            for message in reader.news(READ_SECONDS):
-                kind = self._form.kind(message.key())
-                if kind is not None and kind[0] == "batch" and kind[1] in partitions:
-                    value = message.value()
-                    left[kind[1], kind[2]] = self._form.entry(value) if value else None
-        finally:
-            reader.close()
+        for message in reader.news(places):
+            kind = self._form.kind(message.key())
+            if kind is not None and kind[0] == "batch" and kind[1] in partitions:
+                value = message.value()
+                left[kind[1], kind[2]] = self._form.entry(value) if value else None
         found: dict[int, list[Entry]] = {partition: [] for partition in partitions}
         for (partition, _), entry in left.items():
             if entry is not None:
                 found[partition].append(entry)
         return found
 
-    def _partitions(self) -> int:
-        asking = Producer({**self._settings}, logger=librdkafka_logger())
-        told = asking.list_topics(self._topic, timeout=CALL_SECONDS).topics[self._topic]
-        if told.error is not None:
-            raise KafkaException(told.error)
-        return len(told.partitions)
-
 
 class _KafkaLease:
-    """One transactional producer. Writes that wait for the same moment share a transaction."""
+    """One producer. Writes that wait for the same moment share a transaction."""
 
     def __init__(
         self,
-        producer: Producer,
+        producer: FencedProducer,
         topic: str,
         place: int,
         form: JournalFormat,
@@ -122,7 +104,6 @@ class _KafkaLease:
         self._waiting: dict[str, Entry | None] = {}
         self._turn = asyncio.Lock()
         self._turns = 0  # how many have ended well
-        self._fenced = False
 
     async def write(self, entries: Mapping[str, Entry | None]) -> None:
         """Returns once these entries are acknowledged; waits for Kafka as long as that takes."""
@@ -140,12 +121,13 @@ class _KafkaLease:
 
     async def _until_written(self, values: Mapping[str, Entry | None]) -> None:
         loop = asyncio.get_running_loop()
-        while not self._fenced:
-            error = await loop.run_in_executor(self._threads, self._commit, values)
+        records = [self._record(batch, entry) for batch, entry in values.items()]
+        while not self._producer.fenced:
+            error = await loop.run_in_executor(self._threads, self._producer.write, records)
             if error is None:
                 return
             log.warning("journal_not_written", topic=self._topic, error=error)
-            if not self._fenced:
+            if not self._producer.fenced:
                 await asyncio.sleep(RETRY_SECONDS)
         raise Fenced
 
@@ -153,36 +135,7 @@ class _KafkaLease:
         """Deletes entries together with the next write."""
         self._waiting.update(dict.fromkeys(batches))
 
-    def _commit(self, values: Mapping[str, Entry | None]) -> str | None:
-        """Writes in one transaction; returns why it must be tried again, None if it must not."""
-        try:
-            self._producer.begin_transaction()
-            for batch, entry in values.items():
-                key = self._form.entry_key(self._partition, batch)
-                value = None if entry is None else self._form.entry_value(entry)
-                self._producer.produce(self._topic, value, key, self._place)
-            self._end()
-        except KafkaException as error:
-            return self._failed(error)
-        return None
-
-    def _end(self) -> None:
-        while True:
-            try:
-                self._producer.commit_transaction(CALL_SECONDS)
-            except KafkaException as error:
-                if error.args[0].retriable():
-                    continue  # nobody knows yet whether it was committed; asking again tells
-                raise
-            return
-
-    def _failed(self, error: KafkaException) -> str:
-        cause = error.args[0]
-        if cause.fatal():
-            self._fenced = True
-        else:
-            try:
-                self._producer.abort_transaction(CALL_SECONDS)
-            except KafkaException as second:
-                self._fenced = self._fenced or second.args[0].fatal()
-        return str(cause.str())
+    def _record(self, batch: str, entry: Entry | None) -> ProducerRecord:
+        key = self._form.entry_key(self._partition, batch)
+        value = None if entry is None else self._form.entry_value(entry)
+        return ProducerRecord(self._topic, key, value, self._place)

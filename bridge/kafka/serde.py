@@ -9,10 +9,10 @@ from bridge.core.errors import ConfigError
 from bridge.core.record import Decoded, Doc, Refused
 from bridge.core.stream import SinkStream
 from bridge.kafka.apps import Apps, UnknownApp
-from bridge.kafka.avro_schema import load_schema, projected
+from bridge.kafka.avro_schema import Schema, load_schema, projected
 from bridge.kafka.deletion_keys import DeletionKeys
 from bridge.kafka.refusal import Refusal, SchemaRegistryUnavailable, too_large, undecodable
-from bridge.kafka.topics import Topic, WireFormat
+from bridge.kafka.topics import OutputTopic, Topic, WireFormat
 from bridge.kafka.validation import Validator
 from bridge.kafka.wire_avro import AvroWire
 from bridge.kafka.wire_json import JsonWire
@@ -26,6 +26,7 @@ __all__ = [
     "TopicDecoder",
     "Wire",
     "decoder",
+    "output_wire",
     "registry_client",
     "wire",
 ]
@@ -136,13 +137,32 @@ def wire(stream: SinkStream, topic: Topic, registry: "SchemaRegistryClient | Non
     app = topic.app.name if topic.app.from_ == "field" else None
     if topic.format is WireFormat.AVRO:
         return AvroWire(schema, projected(schema, [*fields, app] if app else fields, where))
+    return _registry_wire(topic.topic, registry, schema, projected(schema, fields, where), app)
+
+
+def output_wire(topic: OutputTopic, registry: "SchemaRegistryClient | None" = None) -> Wire:
+    """The wire format of a topic that a source fills: all fields of its schema, times in ms since 1970.
+
+    Raises:
+        SchemaError: the topic's schema cannot be used.
+        ConfigError: the topic's format needs a registry, and there is none.
+    """
+    if topic.format is WireFormat.JSON:
+        return JsonWire()
+    schema = load_schema(topic.schema_path)
+    if topic.format is WireFormat.AVRO:
+        return AvroWire(schema, schema)
+    return _registry_wire(topic.topic, registry, schema, schema, None)
+
+
+def _registry_wire(
+    topic: str, registry: "SchemaRegistryClient | None", schema: Schema, wanted: Schema, app: str | None
+) -> Wire:
     if registry is None:
-        raise ConfigError(
-            f"the format avro_registry of topic {topic.topic} needs a schema registry; give its url"
-        )
+        raise ConfigError(f"the format avro_registry of topic {topic} needs a schema registry; give its url")
     from bridge.kafka.wire_registry import RegistryWire  # as above
 
-    return RegistryWire(registry, topic.topic, schema, projected(schema, fields, where), app)
+    return RegistryWire(registry, topic, schema, wanted, app)
 
 
 def decoder(

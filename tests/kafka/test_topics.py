@@ -7,10 +7,23 @@ import pytest
 import yaml
 
 from bridge.core.errors import ConfigError, SchemaError
-from bridge.kafka.topics import AppSource, DeadLetters, Topic, WireFormat, load, load_all, overridden
+from bridge.kafka.topics import (
+    AppSource,
+    DeadLetters,
+    OutputTopic,
+    Topic,
+    WireFormat,
+    load,
+    load_all,
+    load_output,
+    load_outputs,
+    overridden,
+    overridden_output,
+)
 from bridge.resources import folder
 
 USAGE = yaml.safe_load((folder("topics") / "usage.yaml").read_text())
+APPS = yaml.safe_load((folder("topics") / "apps.yaml").read_text())
 
 
 def written(tmp_path: Path, content: Any) -> Path:
@@ -136,3 +149,51 @@ def test_a_stream_about_no_app_cannot_be_told_to_look_for_one() -> None:
     assert overridden(org_chart, {"topic": "mine", "app": None}).app.from_ == "none"
     with pytest.raises(ConfigError, match="stream 'org_chart': app: its records are about no app; remove it"):
         overridden(org_chart, {"app": {"from": "key"}})
+
+
+def test_an_output_is_read_as_written() -> None:
+    assert load_outputs()["apps"] == OutputTopic.model_validate(
+        {
+            "output": "apps",
+            "source": "apps",
+            "topic": "productiv.apps",
+            "format": WireFormat.AVRO,
+            "schema": "apps.avsc",
+            "partitions": 1,
+            "retention_hours": 168,
+            "cleanup": "compact",
+        }
+    )
+
+
+def test_each_description_is_of_one_kind() -> None:
+    described = {path.stem for path in folder("topics").glob("*.yaml")}
+    assert load_all().keys() | load_outputs().keys() == described
+    assert not load_all().keys() & load_outputs().keys()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ({**APPS, "clenup": "compact"}, "clenup: is no key of a topic description; did you mean 'cleanup'?"),
+        ({**APPS, "zzz": 1}, "zzz: is no key of a topic description; it has output, source, topic, format"),
+        ({**APPS, "partitions": 0}, "partitions: should be greater than or equal to 1"),
+        ({**APPS, "output": "workflows"}, "describes output 'workflows'; name the file workflows.yaml"),
+    ],
+)
+def test_what_is_no_description_of_an_output_is_refused(tmp_path: Path, content: Any, why: str) -> None:
+    path = tmp_path / "apps.yaml"
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(SchemaError) as refused:
+        load_output(path)
+    assert str(refused.value).startswith(f"{path}: ")
+    assert why in str(refused.value)
+
+
+def test_the_configuration_changes_topic_and_format_of_an_output() -> None:
+    before = load_outputs()["apps"]
+    assert overridden_output(before, None, None) == before
+    after = overridden_output(before, "mine", "json")
+    assert after == before.model_copy(update={"topic": "mine", "format": WireFormat.JSON})
+    with pytest.raises(ConfigError, match="topic of output 'apps': topic: String should match"):
+        overridden_output(before, "..", None)
