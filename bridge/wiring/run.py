@@ -56,11 +56,6 @@ class Running:
     sources: dict[str, Source]
     operations_url: str | None
 
-    @property
-    def streams(self) -> dict[str, Sink | Source]:
-        """All of them by name."""
-        return {**self.sinks, **self.sources}
-
 
 async def run(
     settings: config.Settings,
@@ -89,8 +84,8 @@ async def run(
     pulse = Pulse()
     async with api_client(settings, metrics.request) as client:
         sinks = {name: _sink(settings, topic, client, metrics) for name, topic in topics.items()}
-        sources = await asyncio.to_thread(build_sources, settings, source_names, outputs, client, metrics)
-        streams = {**sinks, **sources}
+        sources = await build_sources(settings, source_names, outputs, client, metrics)
+        streams: dict[str, Sink | Source] = {**sinks, **sources}
         with _operations_port(settings, metrics, pulse, lambda: _not_ready(client, streams)) as url:
             started(Running(sinks, sources, url))
             log.info("started", streams=list(streams), operations_port=url)
@@ -119,7 +114,7 @@ async def poll_once(settings: config.Settings, stop: asyncio.Event, only: Collec
         await asyncio.to_thread(create_topics, settings, {}, outputs)
     metrics = Metrics(time.time)
     async with api_client(settings, metrics.request) as client:
-        sources = await asyncio.to_thread(build_sources, settings, names, outputs, client, metrics)
+        sources = await build_sources(settings, names, outputs, client, metrics)
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(source.run(once=True)) for source in sources.values()]
             ending = tasks.create_task(_stop_when(stop, sources.values()))

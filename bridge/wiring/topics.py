@@ -1,6 +1,6 @@
 """The topics of a run, and how their records are read and written."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import structlog
@@ -9,9 +9,9 @@ from confluent_kafka.admin import AdminClient
 from bridge import config
 from bridge.core.errors import BridgeError, ConfigError
 from bridge.kafka import serde
-from bridge.kafka.create_topics import create_journal, create_missing
+from bridge.kafka.create_topics import create_cursors, create_journal, create_missing
 from bridge.kafka.journal_entries import JournalFormat
-from bridge.kafka.topics import Topic, load_all, overridden
+from bridge.kafka.topics import OutputTopic, Topic, load_all, overridden
 from bridge.streams import SINKS
 from bridge.telemetry.logs import librdkafka_logger
 
@@ -87,14 +87,19 @@ def journal_format(settings: config.Settings, topic: Topic) -> JournalFormat:
     return JournalFormat(f"{settings.kafka.group_prefix}.{topic.stream}", topic.topic)
 
 
-def create_topics(settings: config.Settings, topics: dict[str, Topic]) -> None:
-    """Creates the topics that do not exist yet, and the journal if a stream needs it."""
+def create_topics(
+    settings: config.Settings, topics: Mapping[str, Topic], outputs: Mapping[str, OutputTopic]
+) -> None:
+    """Creates the topics that do not exist yet; also the journal and the cursors if a stream needs them."""
     admin = AdminClient({**settings.kafka.client_settings()}, logger=librdkafka_logger())
     try:
-        created = create_missing(admin, topics.values(), settings.kafka.replication_factor)
+        wanted: list[Topic | OutputTopic] = [*topics.values(), *outputs.values()]
+        created = create_missing(admin, wanted, settings.kafka.replication_factor)
     except BridgeError as error:
         raise BridgeError(f"Kafka at {settings.kafka.bootstrap_servers}: {error}") from error
     if not all(SINKS[stream].resend_safe for stream in topics):
         created += create_journal(admin, settings.kafka.journal_topic, settings.kafka.replication_factor)
+    if outputs:
+        created += create_cursors(admin, settings.kafka.cursors_topic, settings.kafka.replication_factor)
     for name in created:
         log.info("topic_created", topic=name)
