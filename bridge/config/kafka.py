@@ -118,6 +118,11 @@ class Kafka(Section):
         description="Compacted topic in which the bridge writes what it is about to send, for streams that "
         "must not be sent twice. `run` creates it if it may.",
     )
+    cursors_topic: TopicName = Field(
+        default="productiv.bridge.cursors",
+        description="Compacted topic in which sources remember how far they got. `run` creates it if it may. "
+        "Which process polls what is decided by its partitions, so keep their number.",
+    )
     replication_factor: int = Field(
         default=-1,
         ge=-1,

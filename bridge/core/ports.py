@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from bridge.core.journal import Entry
 from bridge.core.outcome import Outcome
+from bridge.core.polling import Json, Write
 from bridge.core.record import Doc
 from bridge.core.stream import Operation
 
@@ -56,7 +57,7 @@ class Membership(Protocol):
 
 
 class Fenced(Exception):
-    """Another process has taken the partition over, and with it the right to write to its journal."""
+    """Another process has taken over, and with it the right to write to a journal or a cursor."""
 
 
 class Lease(Protocol):
@@ -83,3 +84,23 @@ class JournalStore(Protocol):
     def lease(self, partition: int) -> Lease:
         """The present lease of a partition that was taken over."""
         ...
+
+
+class SourceStore(Protocol):
+    """Where one source's records go, and its cursor with them."""
+
+    async def take_over(self) -> dict[str, Json]:
+        """Ends the writer of an earlier owner, then reads the entries of the cursor.
+
+        Raises:
+            BridgeError: the entries are not to be understood.
+        """
+        ...
+
+    async def commit(self, write: Write) -> None:
+        """Writes records and entries, all or nothing; waits for Kafka as long as that takes.
+
+        Raises:
+            Fenced: another process has taken the source over, and nothing was written.
+            BridgeError: it can never be written as it is.
+        """

@@ -48,9 +48,10 @@ def _tell_nobody(operation: Operation, outcome: Outcome, seconds: float) -> None
 
 
 class Client:
-    """The Productiv API as `bridge.core.ports.Api`: one pool of connections, one rate, one token per scopes.
+    """The Productiv API as `bridge.core.ports.Api`: one pool of connections, one token per scopes.
 
-    To be made and closed within one event loop. `beside` is what goes out beside the records of every batch
+    There is one rate for the calls of the export API and one for all others. To be made and closed within one
+    event loop. `beside` is what goes out beside the records of every batch
     of an operation, by the names of its contract. `clock` gives monotonic seconds, `wall` seconds since 1970,
     and `transport` stands in for the network in tests.
     """
@@ -73,9 +74,8 @@ class Client:
         self._on_request = on_request
         self._clock = clock
         self._wall = wall
-        # A bucket of one: requests are 1/rate seconds apart, also the first ones after a quiet time.
-        self._limiter = AsyncLimiter(1, 1 / settings.rate) if settings.rate else None
-        self._export_limiter = AsyncLimiter(1, 1 / settings.export_rate) if settings.export_rate else None
+        self._limiter = _limiter(settings.rate)
+        self._export_limiter = _limiter(settings.export_rate)
         self._http = _http(settings, transport)
         self._tokens = Tokens(self._http, settings, credentials, clock, wall)
 
@@ -107,7 +107,8 @@ class Client:
 
     async def ensure_token(self, operation: Operation) -> TokenFailure | None:
         """Gets or renews the token for an operation without calling it; says what is in the way, if any."""
-        token = await self._tokens.get(self._calls[operation].scopes)
+        described = self._calls.get(operation) or self._questions[operation]
+        token = await self._tokens.get(described.scopes)
         return None if isinstance(token, Token) else token
 
     def question(self, operation: Operation) -> Question:
@@ -232,6 +233,11 @@ class Client:
             retry_after_cap=self._settings.retry_after_cap,
         )
         return outcome, answer.body
+
+
+def _limiter(rate: float | None) -> AsyncLimiter | None:
+    # A bucket of one: requests are 1/rate seconds apart, also the first ones after a quiet time.
+    return AsyncLimiter(1, 1 / rate) if rate else None
 
 
 async def _turn(limiter: AsyncLimiter | None) -> None:

@@ -3,13 +3,14 @@
 from bridge.wiring.apps import register_apps, remembered_apps, with_app_ids
 from bridge.wiring.clients import client_settings, questions
 from bridge.wiring.commands import in_doubt, reconciler, resolver
-from bridge.wiring.run import Running, run
+from bridge.wiring.run import Running, poll_once, run
 from bridge.wiring.topics import sink_topics, wire
 
 __all__ = [
     "Running",
     "client_settings",
     "in_doubt",
+    "poll_once",
     "questions",
     "reconciler",
     "register_apps",

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +15,7 @@ from bridge import config
 from bridge.core.backoff import Backoff
 from bridge.core.batcher import BatchLimits
 from bridge.core.engine import Engine, EngineLimits
-from bridge.core.errors import BridgeError
+from bridge.core.errors import BridgeError, ConfigError
 from bridge.core.flood_guard import FloodLimits
 from bridge.core.gate import GateBounds
 from bridge.core.sender import SendLimits
@@ -30,12 +30,14 @@ from bridge.reconcile.connect import app_id, connected
 from bridge.reconcile.job import ReconcileJob
 from bridge.reconcile.objection import Allowance
 from bridge.sink import Sink, SinkTimes
-from bridge.streams import SINKS
+from bridge.source import Source
+from bridge.streams import SINKS, SOURCES
 from bridge.telemetry.health import Pulse, health_app, served
 from bridge.telemetry.metrics import Metrics
 from bridge.wiring.apps import with_app_ids
 from bridge.wiring.clients import api_client
 from bridge.wiring.commands import in_doubt
+from bridge.wiring.sources import build_sources, output_topics
 from bridge.wiring.topics import create_topics, journal_format, sink_topics, topic_decoder
 
 log = structlog.get_logger(__name__)
@@ -48,9 +50,10 @@ OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A bridge at work: its sinks by stream, and the address of its operations port, if it has one."""
+    """A bridge at work: its sinks and sources by stream, and the address of its operations port, if any."""
 
     sinks: dict[str, Sink]
+    sources: dict[str, Source]
     operations_url: str | None
 
 
@@ -60,31 +63,84 @@ async def run(
     only: Collection[str] = (),
     started: Callable[[Running], None] = lambda running: None,
 ) -> None:
-    """Runs the enabled sinks, or `only` these, until `stop` is set and what is in flight has been settled.
+    """Runs the enabled streams, or `only` these, until `stop` is set and what is in flight has been settled.
 
     `started` is called once everything is built.
 
     Raises:
         BridgeError: something is wrong with the configuration, a topic, a schema or the port.
-        ExceptionGroup: a sink failed in a way that a restart must mend.
+        ExceptionGroup: a stream failed in a way that a restart must mend.
         TimeoutError: the end took longer than `shutdown_deadline_seconds`.
     """
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     settings.productiv.require_credentials()
-    topics = sink_topics(settings, only)
+    sink_names, source_names = _chosen(settings, only)
+    topics, outputs = sink_topics(settings, sink_names), output_topics(settings, source_names)
     if settings.kafka.create_topics:
-        await asyncio.to_thread(create_topics, settings, topics)
-    settings = await with_app_ids(settings, register=True)
+        await asyncio.to_thread(create_topics, settings, topics, outputs)
+    if topics:
+        settings = await with_app_ids(settings, register=True)
     metrics = Metrics(time.time)
     pulse = Pulse()
     async with api_client(settings, metrics.request) as client:
         sinks = {name: _sink(settings, topic, client, metrics) for name, topic in topics.items()}
-        with _operations_port(settings, metrics, pulse, lambda: _not_ready(client, sinks)) as url:
-            started(Running(sinks, url))
-            log.info("started", streams=list(sinks), operations_port=url)
+        sources = await build_sources(settings, source_names, outputs, client, metrics)
+        streams: dict[str, Sink | Source] = {**sinks, **sources}
+        with _operations_port(settings, metrics, pulse, lambda: _not_ready(client, streams)) as url:
+            started(Running(sinks, sources, url))
+            log.info("started", streams=list(streams), operations_port=url)
             jobs = _reconcile_jobs(settings, topics, sinks, client, metrics)
-            await _run_until(stop, sinks, jobs, client, pulse, settings)
+            await _run_until(stop, sinks, sources, jobs, client, pulse, settings)
     log.info("stopped")
+
+
+async def poll_once(settings: config.Settings, stop: asyncio.Event, only: Collection[str] = ()) -> bool:
+    """One round of each enabled source, or of `only` these; returns whether all went well.
+
+    A source that another process polls at this moment is left to it. `stop` ends it early.
+
+    Raises:
+        BridgeError: something is wrong with the configuration, a topic or a schema.
+        ExceptionGroup: a source failed in a way that a restart must mend.
+    """
+    settings.productiv.require_credentials()
+    sinks, names = _chosen(settings, only)
+    if only and sinks:
+        raise ConfigError(f"{sinks[0]} is a sink, which has no rounds; name sources only")
+    if not names:
+        raise ConfigError("no source is turned on, so there is nothing to poll; set sources.<stream>.enabled")
+    outputs = output_topics(settings, names)
+    if settings.kafka.create_topics:
+        await asyncio.to_thread(create_topics, settings, {}, outputs)
+    metrics = Metrics(time.time)
+    async with api_client(settings, metrics.request) as client:
+        sources = await build_sources(settings, names, outputs, client, metrics)
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(source.run(once=True)) for source in sources.values()]
+            ending = tasks.create_task(_stop_when(stop, sources.values()))
+            await asyncio.wait(running)
+            ending.cancel()
+    return all(task.result() for task in running)
+
+
+async def _stop_when(stop: asyncio.Event, sources: Collection[Source]) -> None:
+    await stop.wait()
+    for source in sources:
+        source.stop()
+
+
+def _chosen(settings: config.Settings, only: Collection[str]) -> tuple[list[str], list[str]]:
+    """The sinks and the sources to run."""
+    if unknown := sorted(set(only) - {*SINKS, *SOURCES}):
+        raise ConfigError(f"{unknown[0]!r} is no stream; the streams are {', '.join([*SINKS, *SOURCES])}")
+    sinks = [name for name in SINKS if (name in only if only else settings.sinks[name].enabled)]
+    sources = [name for name in SOURCES if (name in only if only else settings.sources[name].enabled)]
+    if not sinks and not sources:
+        raise ConfigError(
+            "every stream is turned off, so there is nothing to run; set sinks.<stream>.enabled or "
+            "sources.<stream>.enabled"
+        )
+    return sinks, sources
 
 
 def _reconcile_jobs(
@@ -179,29 +235,31 @@ def _operations_port(
         yield url
 
 
-def _not_ready(client: Client, sinks: dict[str, Sink]) -> list[str]:
+def _not_ready(client: Client, streams: Mapping[str, Sink | Source]) -> list[str]:
     reasons = [] if client.token_held else ["no access token"]
-    return reasons + [f"{name}: {reason}" for name, sink in sinks.items() for reason in sink.not_ready()]
+    return reasons + [f"{name}: {each}" for name, stream in streams.items() for each in stream.not_ready()]
 
 
 async def _run_until(
     stop: asyncio.Event,
     sinks: dict[str, Sink],
+    sources: dict[str, Source],
     jobs: list[ReconcileJob],
     client: Client,
     pulse: Pulse,
     settings: config.Settings,
 ) -> None:
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(sink.run()) for sink in sinks.values()]
-        aside = [tasks.create_task(_beat(client, sinks, pulse))]
+        streams: list[Sink | Source] = [*sinks.values(), *sources.values()]
+        running = [tasks.create_task(_run(stream)) for stream in streams]
+        aside = [tasks.create_task(_beat(client, streams, pulse))]
         aside += [tasks.create_task(_watch(settings, s)) for s in sinks.values() if not s.stream.resend_safe]
         # These may be cancelled at any moment: the next run finds what this one left.
         reconciling = [tasks.create_task(job.run()) for job in jobs]
         await stop.wait()
         log.info("stopping", outstanding={name: s.engine.offsets.outstanding for name, s in sinks.items()})
-        for sink in sinks.values():
-            sink.stop()
+        for stream in streams:
+            stream.stop()
         for task in reconciling:
             task.cancel()
         async with asyncio.timeout(settings.shutdown_deadline_seconds):
@@ -210,12 +268,16 @@ async def _run_until(
             task.cancel()
 
 
-async def _beat(client: Client, sinks: dict[str, Sink], pulse: Pulse) -> None:
+async def _run(stream: Sink | Source) -> None:
+    await stream.run()
+
+
+async def _beat(client: Client, streams: Collection[Sink | Source], pulse: Pulse) -> None:
     """Shows that the loop turns, and keeps a token at hand so that readiness says whether we could send."""
     while True:
         pulse.beat()
-        for sink in sinks.values():
-            await client.ensure_token(sink.stream.operation)
+        for each in streams:
+            await client.ensure_token(each.stream.operation)
         await asyncio.sleep(BEAT_SECONDS)
 
 

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from bridge.core.engine import Engine
 from bridge.core.gate import Finding
 from bridge.core.outcome import Accepted
+from bridge.core.polling import Emission, Write
 from bridge.core.record import Refused
 from bridge.telemetry.metrics import Metrics
 from tests.core.records import STREAM, At, engine, limits, run_of
+
+SOURCE = "audit_events"
 
 
 @dataclass
@@ -17,6 +20,15 @@ class View:
     engine: Engine
     lag: int | None = None
     in_doubt: list[float] | None = None
+
+
+@dataclass
+class Source:
+    """One source at work."""
+
+    owned: bool = True
+    position: float | None = 100.0
+    entries: int | None = 3
 
 
 @dataclass(frozen=True)
@@ -38,6 +50,11 @@ def used() -> tuple[Metrics, View]:
     metrics.difference(STREAM.name, {"leavers": 2})
     metrics.reconciled(STREAM.name, "applied")
     metrics.reconciled_records(STREAM.name, deleted=2)
+    metrics.watch_source(SOURCE, Source())
+    metrics.round(SOURCE, "done", 0.5)
+    metrics.written(SOURCE, Write([Emission("audit_events", "7", None, late=90.0)], {}, rows=4))
+    metrics.gap(SOURCE, 60.0)
+    metrics.shortened(SOURCE)
     records = run_of(2)
     records.origins = [Dated((0, 0)), Dated((0, 1))]
     view.engine.receive(records, 0.0)

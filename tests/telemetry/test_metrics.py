@@ -25,12 +25,14 @@ BOUNDED = {
     "reason": "one of the reasons that Refused lists",
     "field": "a field that a stream declares",
     "problem": "one of the few that a stream looks for",
-    "result": "equal, applied, failed, or refused for one of a few reasons",
+    "result": "equal, applied, failed, or refused for one of a few reasons; done, an outcome, or a few more",
+    "output": "one of the output topics' names",
     "kind": "posted, deleted, rejected; adds, changes, leavers",
     "version": "one in a process",
     "le": "a bucket",
 }
-UNITS = r"^(Records|Requests|Partitions|Offsets|Apps|Seconds|1 (while|once)|The version)\b"
+THINGS = "Records|Requests|Rounds|Rows|Times|Entries|Partitions|Offsets|Apps|Seconds"
+UNITS = rf"^({THINGS}|1 (while|once)|The version)\b"
 
 
 def families(metrics: Metrics) -> list[Metric]:
