@@ -4,22 +4,20 @@ An entry of a cursor is one message: key `<source>/<entry>`, value a JSON object
 source's name leads to.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
 import orjson
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import KafkaException
 
 from bridge.core.errors import BridgeError
 from bridge.core.polling import Json
 from bridge.core.ports import Fenced
-from bridge.kafka.fenced_producer import CALL_SECONDS, FencedProducer, ProducerRecord
-from bridge.kafka.topic_news import FIXED, TopicNews
-from bridge.telemetry.logs import librdkafka_logger
-
-READ_SECONDS = 120.0
+from bridge.kafka.fenced_producer import FencedProducer, ProducerRecord
+from bridge.kafka.topic_reader import TopicReader
 
 
 class CursorUnusable(BridgeError):
@@ -70,19 +68,8 @@ class CursorTopic:
         Raises:
             BridgeError: there is no such topic, or Kafka does not answer.
         """
-        asking = Consumer({**self._settings, **FIXED}, logger=librdkafka_logger())
-        try:
-            found = asking.list_topics(timeout=CALL_SECONDS).topics.get(self._topic)
-        except KafkaException as error:
-            raise BridgeError(f"cannot read topic {self._topic}: {error.args[0].str()}") from None
-        finally:
-            asking.close()
-        if found is None:
-            raise BridgeError(
-                f"topic {self._topic} does not exist; create it with cleanup.policy=compact, or set "
-                "kafka.create_topics"
-            )
-        return len(found.partitions)
+        with self._reader() as reader:
+            return len(reader.partitions())
 
     def read(self) -> dict[str, Kept]:
         """What is committed of all sources, whoever owns them.
@@ -90,24 +77,16 @@ class CursorTopic:
         Raises:
             BridgeError: there is no such topic, or Kafka does not answer.
         """
-        self.partitions()
         kept: dict[str, Kept] = {}
-        reader = TopicNews(self._settings, self._topic)
-        try:
-            for message in reader.news(READ_SECONDS):
+        with self._reader() as reader:
+            for message in reader.news():
                 source, _, name = (message.key() or b"").decode(errors="replace").partition("/")
-                values, place = (
-                    kept.setdefault(source, Kept(source, {})).values,
-                    (message.partition() or 0, name),
-                )
+                values = kept.setdefault(source, Kept(source, {})).values
+                place = message.partition() or 0, name
                 if (value := message.value()) is None:
                     values.pop(place, None)
                 else:
                     values[place] = value
-        except KafkaException as error:
-            raise BridgeError(f"cannot read topic {self._topic}: {error.args[0].str()}") from None
-        finally:
-            reader.close()
         return {source: each for source, each in kept.items() if each.values}
 
     def take_over(self, source: str) -> dict[str, Json]:
@@ -160,6 +139,20 @@ class CursorTopic:
         if error is not None and producer.fenced:
             raise Fenced
         return error
+
+    @contextmanager
+    def _reader(self) -> Iterator[TopicReader]:
+        # An owner that died may have left a transaction open, with the last word of another source behind it.
+        reader = TopicReader(self._settings, self._topic, past_open=True)
+        try:
+            if not reader.exists():
+                raise BridgeError(
+                    f"topic {self._topic} does not exist; create it with cleanup.policy=compact, or set "
+                    "kafka.create_topics"
+                )
+            yield reader
+        finally:
+            reader.close()
 
 
 def _entry(source: str, name: str, value: bytes) -> Json:

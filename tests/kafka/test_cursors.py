@@ -1,7 +1,7 @@
 """Cursors on Kafka: with their records or not at all, by the newest owner only, and never overlooked."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from bridge.core.ports import Fenced
 from bridge.kafka.cursor_topic import CursorTopic, CursorUnusable, partition_of
 from bridge.kafka.cursors import CursorStore
 from bridge.kafka.fenced_producer import ProducerRecord
+from tests.flows.process import eventually
 from tests.kafka.test_fenced_producer import values
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
@@ -59,6 +60,10 @@ def bridges(any_kafka: Cluster[Broker]) -> Bridges:
 @pytest.fixture
 def real_bridges(kafka: Cluster[Broker]) -> Bridges:
     return Bridges(kafka)
+
+
+def refused(logged: Sequence[Mapping[str, Any]]) -> bool:
+    return any(line["event"] == "cursor_not_written" for line in logged)
 
 
 def play(scene: Callable[[Bridges], Coroutine[Any, Any, None]], bridges: Bridges) -> None:
@@ -160,15 +165,14 @@ def test_what_is_refused_for_now_is_tried_until_it_is_taken(kafka: Cluster[Broke
     """A partition that is not there yet stands for all that goes away by itself."""
 
     async def scene(bridges: Bridges) -> None:
-        store = bridges.process()
+        often = {**bridges.settings, "topic.metadata.refresh.interval.ms": 200}
+        store = CursorStore(often, bridges.cursors, bridges.group)
         await store.take_over(EVENTS)
         early = ProducerRecord(bridges.output, b"key", b"early", partition=4)
         with capture_logs() as logged:
             writing = asyncio.create_task(store.write(EVENTS, [early], {"position": {"at": 1}}))
-            while not logged:
-                await asyncio.sleep(0.05)
-            assert logged[0]["event"] == "cursor_not_written"
-            admin = AdminClient(bridges.settings)
+            await asyncio.to_thread(eventually, lambda: refused(logged), "it was refused")
+            admin = AdminClient({**bridges.settings})
             admin.create_partitions([NewPartitions(bridges.output, 5)])[bridges.output].result(30)
             await writing
 

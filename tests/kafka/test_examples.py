@@ -78,7 +78,9 @@ def test_every_stream_has_its_files_and_every_file_its_stream() -> None:
     examples = {f"{stream}.{kind}.ndjson" for stream in SINKS for kind in ("valid", "invalid")}
     examples |= {f"{output}.valid.ndjson" for output in OUTPUTS}
     assert {path.name for path in (schemas / "examples").iterdir()} == examples
-    used = {topic.schema_file for topic in (*TOPICS.values(), *OUTPUTS.values())}
+    used = {topic.schema_file for topic in TOPICS.values()} | {
+        topic.schema_file for topic in OUTPUTS.values()
+    }
     assert used == {path.name for path in schemas.glob("*.avsc")}
 
 
