@@ -9,6 +9,7 @@ import pytest
 from bridge.sandbox import SandboxConfig, SandboxServer
 from bridge.streams import SINKS
 from tests.flows.setting import Stage
+from tests.flows.source_setting import OUTPUTS, SourceStage
 from tests.kafka_broker.broker import Broker, OwnBroker
 from tests.kafka_broker.cluster import Cluster
 
@@ -32,6 +33,19 @@ def staged(
         yield stage
         for bridge in stage.bridges:
             bridge.close()
+
+
+@contextmanager
+def staged_sources(
+    kafka: Cluster[Broker], folder: Path, sandbox: SandboxConfig
+) -> Iterator[SourceStage]:
+    """A stage for sources for as long as the block lasts."""
+    with SandboxServer(sandbox) as server:
+        topics = {output: kafka.create_topic(output, 3) for output in OUTPUTS}
+        cursors = kafka.create_topic("cursors", 6, cleanup_policy="compact", max_message_bytes=16_000_000)
+        stage = SourceStage(kafka, server, folder, topics, cursors)
+        yield stage
+        stage.close()
 
 
 @pytest.fixture

@@ -27,10 +27,11 @@ def eventually(holds: Callable[[], bool], what: str, seconds: float = PATIENCE) 
 
 
 class BridgeProcess:
-    """`productiv-bridge run` of one stream; it logs to a file and tells its port there."""
+    """`productiv-bridge run` of one stream, or of more; it logs to a file and tells its port there."""
 
-    def __init__(self, folder: Path, name: str, stream: str, settings: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, name: str, stream: str, settings: dict[str, Any], *more: str) -> None:
         self._stream = stream
+        self._only = [part for each in (stream, *more) for part in ("--only", each)]
         self.config = folder / f"{name}.yaml"
         self.config.write_text(yaml.safe_dump(settings))
         self.log = folder / f"{name}.log"
@@ -49,7 +50,7 @@ class BridgeProcess:
         self._begun = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "bridge", "run", "--config", str(self.config)]
-            command += ["--only", self._stream]
+            command += self._only
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
 
     def wait_until_started(self) -> None:
@@ -74,6 +75,16 @@ class BridgeProcess:
         assert self._process is not None
         self._process.kill()
         self._process.wait(PATIENCE)
+
+    def pause(self) -> None:
+        """SIGSTOP: it holds on to everything and does nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT, after `pause`: it goes on as if no time had passed."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> int:
         """SIGTERM, and the exit code."""

@@ -39,6 +39,13 @@ def number_of(event: dict[str, Any]) -> int:
     return int(event["timestamp"]) - BEGIN
 
 
+def ask(sandbox: SandboxServer, path: str, body: bytes | None = None, method: str | None = None) -> Any:
+    """What the sandbox answers, as JSON."""
+    request = urllib.request.Request(sandbox.url + path, body, method=method)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
 @dataclass
 class Stage:
     """What a test acts on. `topic` and `dead_letters` are its own; the API is a sandbox in this process."""
@@ -173,9 +180,7 @@ class Stage:
             offset += len(page)
 
     def _ask(self, path: str, body: bytes | None = None, method: str | None = None) -> Any:
-        request = urllib.request.Request(self.sandbox.url + path, body, method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+        return ask(self.sandbox, path, body, method)
 
     # -- Kafka's side --------------------------------------------------------------------------------------
 
