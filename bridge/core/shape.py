@@ -66,7 +66,7 @@ class _Moment:
 class _Json:
     def read(self, value: Any) -> str:
         try:
-            return json_text(value).decode()
+            return json_text(value, sort_keys=True).decode()  # a record must not change with an order
         except TypeError:  # hundreds of levels: no answer of use, and no reason to stop all others
             return '"nested too deeply to be kept"'
 

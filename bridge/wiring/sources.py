@@ -9,7 +9,7 @@ from bridge.core.backoff import Backoff
 from bridge.core.errors import ConfigError
 from bridge.kafka import serde
 from bridge.kafka.consumer import Consumer
-from bridge.kafka.cursor_topic import partition_of
+from bridge.kafka.cursor_topic import CursorTopic, partition_of
 from bridge.kafka.cursors import CursorStore
 from bridge.kafka.emitting import Emitter
 from bridge.kafka.source_store import KafkaSourceStore
@@ -48,6 +48,12 @@ def output_wire(settings: config.Settings, topic: OutputTopic) -> serde.Wire:
         SchemaError: the topic's schema cannot be used.
     """
     return serde.output_wire(topic, schema_registry(settings))
+
+
+def cursor_topic(settings: config.Settings) -> CursorTopic:
+    """As `cursor_store`, for commands."""
+    kafka = settings.kafka
+    return CursorTopic(kafka.client_settings(), kafka.cursors_topic, kafka.group_prefix)
 
 
 def cursor_store(settings: config.Settings) -> CursorStore:
