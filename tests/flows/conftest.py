@@ -36,9 +36,7 @@ def staged(
 
 
 @contextmanager
-def staged_sources(
-    kafka: Cluster[Broker], folder: Path, sandbox: SandboxConfig
-) -> Iterator[SourceStage]:
+def staged_sources(kafka: Cluster[Broker], folder: Path, sandbox: SandboxConfig) -> Iterator[SourceStage]:
     """A stage for sources for as long as the block lasts."""
     with SandboxServer(sandbox) as server:
         topics = {output: kafka.create_topic(output, 3) for output in OUTPUTS}

@@ -1,7 +1,7 @@
-"""One stage for a flow test of sources: a sandbox to poll, topics to fill, and as many bridges as it takes."""
+"""One stage for a flow test of sources: a sandbox to poll, topics to fill, and all bridges it takes."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from tests.flows.setting import ask
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
 
+NOTHING: Mapping[str, Any] = {}
 OUTPUTS = [output for stream in SOURCES.values() for output in stream.outputs]
 
 
@@ -40,7 +41,8 @@ class OutputReader:
             for message in messages:
                 assert message.error() is None, message.error()
                 value = message.value()
-                self.records.append(((message.key() or b"").decode(), value and json.loads(value)))
+                record = None if value is None else json.loads(value)
+                self.records.append(((message.key() or b"").decode(), record))
         return self.records
 
     def close(self) -> None:
@@ -59,8 +61,10 @@ class SourceStage:
     bridges: list[BridgeProcess] = field(default_factory=list)
     readers: dict[str, OutputReader] = field(default_factory=dict)
 
-    def bridge(self, *streams: str, requests_per_second: float = 18, **source: Any) -> BridgeProcess:
-        """One more bridge, not started yet, that runs these sources; `source` are settings of each."""
+    def bridge(
+        self, *streams: str, requests_per_second: float, of: Mapping[str, Mapping[str, Any]] = NOTHING
+    ) -> BridgeProcess:
+        """One more bridge, not started yet, that runs these sources; `of` has settings of single ones."""
         secret = self.folder / "client-secret"
         secret.write_text("sandbox-secret\n")
         settings = {
@@ -85,7 +89,7 @@ class SourceStage:
                     "format": "json",
                     "poll_interval_seconds": 0.5,
                     "backoff": {"initial_seconds": 0.05, "max_seconds": 0.5},
-                    **source,
+                    **of.get(stream, {}),
                 }
                 for stream in streams
             },
@@ -102,7 +106,7 @@ class SourceStage:
         return self.readers[output].read()
 
     def latest(self, output: str) -> dict[str, dict[str, Any]]:
-        """The last value of each key, as a compacted topic keeps it; keys whose last is null are not there."""
+        """The last value of each key, as a compacted topic keeps it, without the keys that are gone."""
         last = dict(self.read(output))
         return {key: value for key, value in last.items() if value is not None}
 
