@@ -59,7 +59,8 @@ class TopicReader:
         self._next: dict[int, int] = {}  # the offset up to which each partition was read
         # The end of a partition is told as an event: what stands there may be a mark and not a record.
         reading = {"enable.partition.eof": True, "auto.offset.reset": "earliest", "group.id": group}
-        reading = {**settings, **FIXED, **reading}
+        # By default the broker waits half a second for more at the end of each partition.
+        reading = {"fetch.wait.max.ms": 50, **settings, **FIXED, **reading}
         self._kafka = Consumer(reading, logger=librdkafka_logger())
         # Asks on connections of its own: behind a fetch that waits for records an answer takes long.
         asking = {"isolation.level": "read_uncommitted"} if past_open else {}

@@ -125,10 +125,7 @@ def load(path: Path) -> Topic:
     Raises:
         SchemaError: the file cannot be read or says something that is not a topic description.
     """
-    topic = _described(path, Topic)
-    if topic.stream != path.stem:
-        raise SchemaError(f"{path}: describes stream {topic.stream!r}; name the file {topic.stream}.yaml")
-    return topic
+    return _described(path, Topic, "stream")
 
 
 def load_output(path: Path) -> OutputTopic:
@@ -137,10 +134,7 @@ def load_output(path: Path) -> OutputTopic:
     Raises:
         SchemaError: the file cannot be read or says something that is not a topic description.
     """
-    topic = _described(path, OutputTopic)
-    if topic.output != path.stem:
-        raise SchemaError(f"{path}: describes output {topic.output!r}; name the file {topic.output}.yaml")
-    return topic
+    return _described(path, OutputTopic, "output")
 
 
 def load_all() -> dict[str, Topic]:
@@ -177,11 +171,14 @@ def _content(path: Path) -> Any:
         raise SchemaError(f"{path}: cannot be read: {error}") from error
 
 
-def _described(path: Path, kind: type[_Described]) -> _Described:
+def _described(path: Path, kind: type[_Described], name: str) -> _Described:
     try:
-        return kind.model_validate(_content(path))
+        topic = kind.model_validate(_content(path))
     except ValidationError as error:
         raise SchemaError(f"{path}: {_sentences(error, kind)}") from None
+    if (named := getattr(topic, name)) != path.stem:
+        raise SchemaError(f"{path}: describes {name} {named!r}; name the file {named}.yaml")
+    return topic
 
 
 def overridden(topic: Topic, changes: Mapping[str, Any]) -> Topic:
@@ -210,17 +207,9 @@ def overridden(topic: Topic, changes: Mapping[str, Any]) -> Topic:
 
 
 def overridden_output(output: OutputTopic, topic: str | None, wire_format: str | None) -> OutputTopic:
-    """The output with what the configuration says instead; None leaves it as it is.
-
-    Raises:
-        ConfigError: the result is no topic description; the message names the output and the key.
-    """
-    changed = output.model_dump(by_alias=True)
-    changed |= {"topic": topic or output.topic, "format": wire_format or output.format}
-    try:
-        return OutputTopic.model_validate(changed)
-    except ValidationError as error:
-        raise ConfigError(f"topic of output {output.output!r}: {_sentences(error, OutputTopic)}") from None
+    """The output with what the configuration says instead; None leaves it as it is."""
+    changes = {"topic": topic or output.topic, "format": WireFormat(wire_format or output.format)}
+    return output.model_copy(update=changes)
 
 
 def _sentences(error: ValidationError, kind: type[_Part]) -> str:

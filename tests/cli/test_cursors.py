@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from typer.testing import CliRunner, Result
 
 from bridge.cli import app
@@ -45,7 +46,9 @@ class Desk:
     def run(self, *arguments: str, answer: str = "") -> Result:
         command = ["cursors", *arguments, "--config", str(self.config)]
         wide = {"COLUMNS": "160"}
-        return CliRunner().invoke(app, command, input=answer, env=wide, catch_exceptions=False)
+        result = CliRunner().invoke(app, command, input=answer, env=wide, catch_exceptions=False)
+        structlog.reset_defaults()  # the log of `running` does not go where the command's went
+        return result
 
 
 @pytest.fixture
