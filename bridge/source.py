@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -100,6 +101,7 @@ class Source:
         self._work: asyncio.Task[None] | None = None
         self._cursor: dict[str, Json] | None = None
         self._failed: RoundFailed | None = None
+        self._emitted = Counter(dict.fromkeys(stream.outputs, 0))
 
     async def run(self, once: bool = False) -> bool:
         """Polls whenever the partition is ours, until `stop`; with `once` one round, if it is ours at all.
@@ -126,6 +128,11 @@ class Source:
     def owned(self) -> bool:
         """Whether this process is the one that polls."""
         return self._work is not None
+
+    @property
+    def emitted(self) -> Mapping[str, int]:
+        """Records committed by this process, by output."""
+        return self._emitted
 
     @property
     def entries(self) -> int | None:
@@ -221,6 +228,7 @@ class Source:
             case Write():
                 await self._store.commit(step)
                 _remember(cursor, step.remember)
+                self._emitted.update(emission.output for emission in step.emissions)
                 self._metrics.written(self.stream.name, step)
             case Gap(begin, end):
                 log.error("gap", stream=self.stream.name, begin=_iso(begin), end=_iso(end))

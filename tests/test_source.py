@@ -192,7 +192,7 @@ async def test_what_a_round_remembers_is_there_when_its_write_is_done() -> None:
     ]
     assert world.keys == ["a", "b"]
     assert world.kept == {"head": {"position": 5}}
-    assert world.metric("bridge_records_emitted_total", output=NAME) == 2
+    assert world.source.emitted == {NAME: 2}
     assert world.metric("bridge_rounds_total", result="done") == 1
 
 

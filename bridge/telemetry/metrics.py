@@ -41,6 +41,10 @@ class SourceView(Protocol):
     """What a source shows of itself."""
 
     @property
+    def emitted(self) -> Mapping[str, int]:
+        """Records committed by this process, by output."""
+
+    @property
     def owned(self) -> bool:
         """Whether this process is the one that polls."""
 
@@ -141,12 +145,6 @@ class Metrics:
             ("stream",),
             registry=self.registry,
         )
-        self._emitted = Counter(
-            "bridge_records_emitted",
-            "Records committed to an output topic, null values among them.",
-            ("stream", "output"),
-            registry=self.registry,
-        )
         self._late = Histogram(
             "bridge_late_seconds",
             "Seconds by which a record lay before what had been read when it came; keep the overlap above.",
@@ -220,7 +218,6 @@ class Metrics:
         """Counts what a source committed."""
         self._rows.labels(stream).inc(write.rows)
         for emission in write.emissions:
-            self._emitted.labels(stream, emission.output).inc()
             if emission.late is not None:
                 self._late.labels(stream).observe(emission.late)
 
@@ -241,6 +238,11 @@ class _Sources(Collector):
 
     def collect(self) -> Iterable[Metric]:
         views = dict(self._views)  # a copy, as the loop may add a stream meanwhile
+        emitted = CounterMetricFamily(*EMITTED, labels=["stream", "output"])
+        for stream, view in views.items():
+            for output, records in view.emitted.items():
+                emitted.add_metric([stream, output], records)
+        yield emitted
         for name, (text, read) in SOURCE_GAUGES.items():
             gauge = GaugeMetricFamily(name, text, labels=["stream"])
             for stream, view in views.items():
@@ -337,6 +339,8 @@ GAUGES: dict[str, tuple[str, Callable[[StreamView], float | None]]] = {
         lambda view: int(view.engine.tripped is not None),
     ),
 }
+
+EMITTED = ("bridge_records_emitted", "Records committed to an output topic, null values among them.")
 
 SOURCE_GAUGES: dict[str, tuple[str, Callable[[SourceView], float | None]]] = {
     "bridge_source_owned": (

@@ -1,6 +1,7 @@
 """Metrics of a process in which one of everything has happened, so that each has something to show."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from bridge.core.engine import Engine
 from bridge.core.gate import Finding
@@ -26,6 +27,7 @@ class View:
 class Source:
     """One source at work."""
 
+    emitted: Mapping[str, int] = field(default_factory=lambda: {"audit_events": 1})
     owned: bool = True
     position: float | None = 100.0
     entries: int | None = 3
