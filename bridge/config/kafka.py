@@ -118,6 +118,11 @@ class Kafka(Section):
         description="Compacted topic in which the bridge writes what it is about to send, for streams that "
         "must not be sent twice. `run` creates it if it may.",
     )
+    decisions_topic: TopicName = Field(
+        default="productiv.bridge.decisions",
+        description="Compacted topic in which `dlq` remembers which dead letters were replayed or discarded; "
+        "it creates it, if create_topics is set.",
+    )
     replication_factor: int = Field(
         default=-1,
         ge=-1,
