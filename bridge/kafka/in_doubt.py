@@ -14,9 +14,8 @@ from bridge.core.errors import BridgeError
 from bridge.kafka.dead_letters import own_headers
 from bridge.kafka.fenced_producer import FencedProducer, ProducerRecord
 from bridge.kafka.journal_entries import JournalFormat, Place, Resolution, headers_of
-from bridge.kafka.topic_news import TopicNews
+from bridge.kafka.topic_reader import TopicReader
 
-SECONDS = 60.0
 RECORDS_PER_TRANSACTION = 1000
 RESENT, DISCARDED = "resent", "discarded"
 
@@ -49,8 +48,8 @@ class InDoubt:
     ) -> None:
         self._form = form
         self._keep = keep
-        self._parked = TopicNews(settings, topic)
-        self._journal = TopicNews(settings, journal)
+        self._parked = TopicReader(settings, topic, past_open=True)
+        self._journal = TopicReader(settings, journal, past_open=True)
         self._waiting: dict[Place, Parked] = {}
         self._resolved: set[Place] = set()
 
@@ -60,14 +59,11 @@ class InDoubt:
         Raises:
             BridgeError: Kafka does not answer, or a topic does not exist.
         """
-        try:
-            for message in self._parked.news(SECONDS):
-                self._note(message)
-            for message in self._journal.news(SECONDS):
-                if (kind := self._form.kind(message.key())) is not None and kind[0] == "resolved":
-                    self._resolved.add(Place(kind[1], int(kind[2])))
-        except KafkaException as error:
-            raise BridgeError(f"cannot read the records in doubt: {error.args[0].str()}") from None
+        for message in self._parked.news():
+            self._note(message)
+        for message in self._journal.news():
+            if (kind := self._form.kind(message.key())) is not None and kind[0] == "resolved":
+                self._resolved.add(Place(kind[1], int(kind[2])))
         self._waiting = {p: one for p, one in self._waiting.items() if p not in self._resolved}
         return sorted(self._waiting.values(), key=lambda one: one.since)
 

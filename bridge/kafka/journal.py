@@ -6,20 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaException
 
 from bridge.core.errors import BridgeError
 from bridge.core.journal import Entry
 from bridge.core.ports import Fenced, Lease
-from bridge.kafka.fenced_producer import CALL_SECONDS, FencedProducer, ProducerRecord
+from bridge.kafka.fenced_producer import FencedProducer, ProducerRecord
 from bridge.kafka.journal_entries import JournalFormat
-from bridge.kafka.topic_news import TopicNews
-from bridge.telemetry.logs import librdkafka_logger
+from bridge.kafka.topic_reader import TopicReader
 
 log = structlog.get_logger(__name__)
 
 RETRY_SECONDS = 1.0
-READ_SECONDS = 120.0
 THREADS = 8  # transactions at once; each takes some 10 ms
 
 
@@ -55,10 +53,15 @@ class KafkaJournal:
         return self._leases[partition]
 
     def _take_over(self, partitions: list[int]) -> dict[int, list[Entry]]:
-        count = self._partitions()
-        for partition in partitions:
-            self._leases[partition] = self._lease(partition, partition % count)
-        return self._left(partitions, sorted({partition % count for partition in partitions}))
+        # Past open transactions: those of leases that are in force hold back what ended ones have left.
+        reader = TopicReader(self._settings, self._topic, past_open=True)
+        try:
+            count = len(reader.partitions())
+            for partition in partitions:
+                self._leases[partition] = self._lease(partition, partition % count)
+            return self._left(partitions, reader, {partition % count for partition in partitions})
+        finally:
+            reader.close()
 
     def _lease(self, partition: int, place: int) -> "_KafkaLease":
         """From here on the producer of an earlier owner is refused, whatever it still believes."""
@@ -66,29 +69,18 @@ class KafkaJournal:
         producer.open()
         return _KafkaLease(producer, self._topic, place, self._form, partition, self._threads)
 
-    def _left(self, partitions: list[int], places: list[int]) -> dict[int, list[Entry]]:
+    def _left(self, partitions: list[int], reader: TopicReader, places: set[int]) -> dict[int, list[Entry]]:
         left: dict[tuple[int, str], Entry | None] = {}
-        reader = TopicNews(self._settings, self._topic, places)
-        try:
-            for message in reader.news(READ_SECONDS):
-                kind = self._form.kind(message.key())
-                if kind is not None and kind[0] == "batch" and kind[1] in partitions:
-                    value = message.value()
-                    left[kind[1], kind[2]] = self._form.entry(value) if value else None
-        finally:
-            reader.close()
+        for message in reader.news(places):
+            kind = self._form.kind(message.key())
+            if kind is not None and kind[0] == "batch" and kind[1] in partitions:
+                value = message.value()
+                left[kind[1], kind[2]] = self._form.entry(value) if value else None
         found: dict[int, list[Entry]] = {partition: [] for partition in partitions}
         for (partition, _), entry in left.items():
             if entry is not None:
                 found[partition].append(entry)
         return found
-
-    def _partitions(self) -> int:
-        asking = Producer({**self._settings}, logger=librdkafka_logger())
-        told = asking.list_topics(self._topic, timeout=CALL_SECONDS).topics[self._topic]
-        if told.error is not None:
-            raise KafkaException(told.error)
-        return len(told.partitions)
 
 
 class _KafkaLease:

@@ -4,36 +4,18 @@ A message is keyed by the application's name and holds `{"name", "app_id", "regi
 in ISO 8601 and UTC. The newest message of a name counts; one without a value forgets it.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
-from confluent_kafka import (
-    OFFSET_BEGINNING,
-    Consumer,
-    KafkaError,
-    KafkaException,
-    Message,
-    Producer,
-    TopicPartition,
-)
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from bridge.core.errors import BridgeError
+from bridge.kafka.topic_reader import TopicReader
 from bridge.telemetry.logs import librdkafka_logger
 
-SECONDS = 30.0  # for the whole of a reading or a writing; both take milliseconds where the cluster is well
-_CHUNK = 1000
-_WAIT_SECONDS = 0.05
-
-READING: dict[str, str | bool] = {
-    "group.id": "productiv-bridge.reader",  # librdkafka wants one; nothing is ever committed under it
-    "enable.auto.commit": False,
-    "enable.partition.eof": True,  # tells that all there is has been read, also past compacted offsets
-    "auto.offset.reset": "earliest",
-    "isolation.level": "read_committed",
-}
+SECONDS = 30.0  # for a writing, or without progress of a reading; both take milliseconds where all is well
 WRITING: dict[str, str | int | bool] = {
     "enable.idempotence": True,
     "acks": "all",
@@ -64,13 +46,15 @@ class RegisteredApps:
         Raises:
             BridgeError: Kafka does not answer in time, or the topic holds something else.
         """
-        consumer = Consumer({**self._settings, **READING}, logger=librdkafka_logger())
+        apps: dict[str, RegisteredApp] = {}
+        reader = TopicReader(self._settings, self._topic, patience=self._seconds)
         try:
-            return self._read(consumer, time.monotonic() + self._seconds)
-        except KafkaException as error:
-            raise BridgeError(f"cannot read topic {self._topic}: {error.args[0].str()}") from None
+            if reader.exists():
+                for message in reader.news():
+                    self._take(message, apps)
         finally:
-            consumer.close()
+            reader.close()
+        return apps
 
     def check(self) -> None:
         """Makes sure that there is something to write to.
@@ -113,25 +97,6 @@ class RegisteredApps:
                 f"app {app.name!r} has the id {app.app_id!r} at Productiv, but topic {self._topic} did not "
                 f"take it: {why}; set apps.names to this id, or run `apps register` again"
             )
-
-    def _read(self, consumer: Consumer, deadline: float) -> dict[str, RegisteredApp]:
-        found = consumer.list_topics(timeout=self._seconds).topics.get(self._topic)
-        apps: dict[str, RegisteredApp] = {}
-        if found is None:
-            return apps
-        unread, trouble = set(found.partitions), ""
-        consumer.assign([TopicPartition(self._topic, partition, OFFSET_BEGINNING) for partition in unread])
-        while unread:
-            if time.monotonic() > deadline:
-                raise BridgeError(f"topic {self._topic} cannot be read within {self._seconds:g} s: {trouble}")
-            for message in consumer.consume(_CHUNK, _WAIT_SECONDS):
-                if (error := message.error()) is None:
-                    self._take(message, apps)
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    unread.discard(message.partition() or 0)
-                else:
-                    trouble = error.str()  # most go away by themselves; this one may not
-        return apps
 
     def _take(self, message: Message, apps: dict[str, RegisteredApp]) -> None:
         name = (message.key() or b"").decode(errors="replace")

@@ -11,8 +11,8 @@ from bridge.core.stream import SinkStream
 from bridge.kafka.deletion_keys import named_app
 from bridge.kafka.last_words import LastWords
 from bridge.kafka.serde import TopicDecoder
+from bridge.kafka.topic_reader import TopicReader
 from bridge.kafka.topics import Topic
-from bridge.kafka.whole_topic import WholeTopic
 from bridge.productiv.client import Client
 from bridge.productiv.questions import Questions
 from bridge.reconcile.reconciler import Reconciler
@@ -42,7 +42,7 @@ async def connected(
     kafka = settings.kafka.client_settings()
     group = f"{settings.kafka.group_prefix}.{stream.name}"
     pause = settings.sinks[stream.name].backoff
-    async with TopicSide(topic.topic, lambda: WholeTopic(kafka, topic.topic, group), words) as side:
+    async with TopicSide(topic.topic, lambda: TopicReader(kafka, topic.topic, group), words) as side:
         yield Reconciler(
             stream,
             side,

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self, TypeVar, TypeVarTuple
 
 from bridge.kafka.last_words import LastWords, Words
-from bridge.kafka.whole_topic import WholeTopic
+from bridge.kafka.topic_reader import TopicReader
 from bridge.reconcile.objection import TopicFacts
 
 T = TypeVar("T")
@@ -17,11 +17,11 @@ Ts = TypeVarTuple("Ts")
 class TopicSide:
     """The last words of a topic, kept up with it by `catch_up`. `connect` gives the topic to read."""
 
-    def __init__(self, name: str, connect: Callable[[], WholeTopic], words: LastWords) -> None:
+    def __init__(self, name: str, connect: Callable[[], TopicReader], words: LastWords) -> None:
         self._name = name
         self._connect = connect
         self._words = words
-        self._topic: WholeTopic | None = None
+        self._topic: TopicReader | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"whole-{name}")
 
     async def __aenter__(self) -> Self:
@@ -58,15 +58,15 @@ class TopicSide:
 
     def facts(self, app: str) -> TopicFacts:
         """What tells whether the topic has all of an app's records, as of the last `catch_up`."""
-        assert self._topic is not None  # noqa: S101  (it is open)
         present = sum(word.doc is not None for word in self._words.of(app).values())
-        return TopicFacts(self._name, self._policy, self._topic.removed, self._words.refused(app), present)
+        return TopicFacts(self._name, self._policy, self._removed, self._words.refused(app), present)
 
     async def _call(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
 
     def _open(self) -> None:
         self._topic = self._connect()
+        self._removed = self._topic.removed()
         self._policy = self._topic.cleanup_policy()
 
     def _read(self) -> dict[int, int]:

@@ -1,6 +1,5 @@
 """Whatever happens in whatever order: the books balance, and no commit passes an unsettled record."""
 
-from dataclasses import dataclass
 from random import Random
 
 from hypothesis import settings
@@ -19,23 +18,11 @@ from bridge.core.outcome import (
     Throttled,
     Unavailable,
 )
-from bridge.core.record import Decoded, Refused
 from bridge.core.sender import Bury
 from tests.core.records import STREAM, At, limits
+from tests.core.topic import PARTITIONS, Produced, Topic
 
 APPS = ("a", "b", "c")
-PARTITIONS = (0, 1, 2)
-
-
-@dataclass(frozen=True)
-class Produced:
-    """One record of the topic."""
-
-    partition: int
-    offset: int
-    app: str
-    key: int
-    readable: bool
 
 
 class EngineUnderAnyOrder(RuleBasedStateMachine):
@@ -48,9 +35,7 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.log: dict[int, list[Produced]] = {partition: [] for partition in PARTITIONS}
-        self.position = dict.fromkeys(PARTITIONS, 0)
-        self.on_broker = dict.fromkeys(PARTITIONS, 0)
+        self.topic = Topic()
         self.in_flight: list[Batch] = []
         self.burying: list[Bury] = []
         self.accepted: set[int] = set()
@@ -78,27 +63,14 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
     )
     def produce(self, records: list[tuple[int, str, int, int, bool]]) -> None:
         for partition, app, identity, hole, readable in records:
-            log = self.log[partition]
-            offset = log[-1].offset + 1 + hole if log else hole
             # The app is part of who a record is: the same id in two apps is two records.
-            log.append(Produced(partition, offset, app, identity * 10 + APPS.index(app), readable))
+            doc = {"id": identity * 10 + APPS.index(app)}
+            self.topic.produce(partition, doc, hole, app, readable)
 
     @rule(most=st.integers(1, 12))
     def poll(self, most: int) -> None:
-        batch = Decoded()
-        for partition in PARTITIONS:
-            if not self.engine.offsets.owns(partition):
-                continue
-            for record in [r for r in self.log[partition] if r.offset >= self.position[partition]][:most]:
-                self.position[partition] = record.offset + 1
-                origin = At((partition, record.offset))
-                if record.readable:
-                    batch.origins.append(origin)
-                    batch.apps.append(record.app)
-                    batch.docs.append({"id": record.key})
-                    batch.sizes.append(10)
-                else:
-                    batch.refused.append(Refused(origin, "invalid", "it is wrong"))
+        owned = [partition for partition in PARTITIONS if self.engine.offsets.owns(partition)]
+        batch = self.topic.poll(dict.fromkeys(owned, most))
         self.note(self.engine.receive(batch, self.now))
         self.send()
 
@@ -148,16 +120,12 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
 
     @rule(partitions=st.sets(st.sampled_from(PARTITIONS), min_size=1))
     def gain(self, partitions: set[int]) -> None:
-        for partition in partitions:
-            if not self.engine.offsets.owns(partition):
-                self.position[partition] = self.on_broker[partition]
+        self.topic.rewind(p for p in partitions if not self.engine.offsets.owns(p))
         self.engine.offsets.assign(partitions)
 
     @rule()
     def commit(self) -> None:
-        offsets = self.engine.offsets.to_commit()
-        self.on_broker.update(offsets)
-        self.engine.offsets.committed(offsets)
+        self.topic.commit(self.engine)
 
     @invariant()
     def books_balance(self) -> None:
@@ -171,7 +139,7 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
             return
         commits = self.engine.offsets.to_commit()
         for partition, offset in commits.items():
-            for record in self.log[partition]:
+            for record in self.topic.log[partition]:
                 if record.offset < offset:
                     assert self.is_safe(record, commits), f"{record} is unsettled below {offset}"
 
@@ -215,12 +183,13 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
     def is_safe(self, record: Produced, commits: dict[int, int]) -> bool:
         """Whether a death after these commits loses nothing: it is settled, or a twin is read again."""
         if not record.readable:
-            return At((record.partition, record.offset)) in self.buried
-        twins = [r for log in self.log.values() for r in log if r.readable and r.key == record.key]
-        return record.key in self.accepted or any(
-            At((twin.partition, twin.offset)) in self.buried
-            or twin.offset >= commits.get(twin.partition, self.on_broker[twin.partition])
-            for twin in twins
+            return record.at in self.buried
+        key = record.doc["id"]
+        return key in self.accepted or any(
+            twin.at in self.buried
+            or twin.offset >= commits.get(twin.partition, self.topic.committed[twin.partition])
+            for twin in self.topic.readable()
+            if twin.doc["id"] == key
         )
 
 

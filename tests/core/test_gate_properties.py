@@ -1,8 +1,6 @@
 """With a gate before the batches: whatever happens in whatever order, a whole goes out as one or again."""
 
-from dataclasses import dataclass
 from random import Random
-from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -12,13 +10,13 @@ from bridge.core.batcher import Batch
 from bridge.core.engine import Engine
 from bridge.core.gate import Finding, GateBounds
 from bridge.core.outcome import Accepted, InDoubt, Outcome, Rejected, Throttled, Unavailable
-from bridge.core.record import Decoded, Doc, Refused
+from bridge.core.record import Doc
 from bridge.core.sender import Bury
 from bridge.core.stream import Operation, SinkStream
 from bridge.streams.snapshots import SnapshotRules, Snapshots
-from tests.core.records import At, Thing, limits
+from tests.core.records import Thing, limits
+from tests.core.topic import PARTITIONS, Produced, Topic
 
-PARTITIONS = (0, 1, 2)
 ORDERED = SinkStream(
     name="things",
     operation=Operation.PUBLISH_ORG_CHART,
@@ -33,20 +31,6 @@ def nothing_odd(whole: object) -> list[Finding]:
     return []
 
 
-@dataclass(frozen=True)
-class Produced:
-    """One record of the topic; one that is not readable says nothing of a snapshot."""
-
-    partition: int
-    offset: int
-    doc: dict[str, Any]
-    readable: bool = True
-
-    @property
-    def number(self) -> int:
-        return int(self.doc["snapshot"])
-
-
 class SnapshotsUnderAnyOrder(RuleBasedStateMachine):
     """Plays Kafka, the API and the dead-letter topic. Partitions come and go together, as with one process.
 
@@ -56,9 +40,7 @@ class SnapshotsUnderAnyOrder(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.log: dict[int, list[Produced]] = {partition: [] for partition in PARTITIONS}
-        self.position = dict.fromkeys(PARTITIONS, 0)
-        self.on_broker = dict.fromkeys(PARTITIONS, 0)
+        self.topic = Topic()
         self.number = 0
         self.sizes: dict[int, int] = {}  # of the snapshots that were produced to their end
         self.greatest = 0  # number received so far
@@ -104,25 +86,12 @@ class SnapshotsUnderAnyOrder(RuleBasedStateMachine):
                 self.put({"id": each, "snapshot": self.number}, readable=False)
 
     def put(self, doc: dict[str, int], readable: bool = True) -> None:
-        partition = doc["id"] % len(PARTITIONS)
-        log = self.log[partition]
-        log.append(Produced(partition, log[-1].offset + 2 if log else 0, doc, readable))
+        self.topic.produce(doc["id"] % len(PARTITIONS), doc, hole=1, readable=readable)
 
     @rule(most=st.lists(st.sampled_from((0, 2, 12)), min_size=3, max_size=3))
     def poll(self, most: list[int]) -> None:
-        batch = Decoded()
-        for partition, limit in zip(PARTITIONS, most, strict=True):
-            for record in [r for r in self.log[partition] if r.offset >= self.position[partition]][:limit]:
-                self.position[partition] = record.offset + 1
-                origin = At((partition, record.offset))
-                if not record.readable:
-                    batch.refused.append(Refused(origin, "invalid", "it is wrong"))
-                    continue
-                self.greatest = max(self.greatest, record.number)
-                batch.origins.append(origin)
-                batch.apps.append("a")
-                batch.docs.append(dict(record.doc))
-                batch.sizes.append(10)
+        batch = self.topic.poll(dict(zip(PARTITIONS, most, strict=True)))
+        self.greatest = max([self.greatest, *(doc["snapshot"] for doc in batch.docs)])
         self.note(self.engine.receive(batch, self.now))
         self.send()
 
@@ -152,31 +121,24 @@ class SnapshotsUnderAnyOrder(RuleBasedStateMachine):
     def dead_letters_acknowledged(self) -> None:
         bury = self.burying.pop(0)
         at = {each.origin for each in bury.refused}
-        self.done |= {
-            (r.number, r.doc["id"])
-            for log in self.log.values()
-            for r in log
-            if r.readable and At((r.partition, r.offset)) in at
-        }
+        self.done |= {self.word(record) for record in self.topic.readable() if record.at in at}
         self.engine.buried(bury)
 
     @rule()
     def commit(self) -> None:
-        offsets = self.engine.offsets.to_commit()
-        self.on_broker.update(offsets)
-        self.engine.offsets.committed(offsets)
+        self.topic.commit(self.engine)
 
     @rule()
     def lose_and_regain(self) -> None:
         self.engine.give_up(PARTITIONS)
         self.engine.offsets.assign(PARTITIONS)
-        self.position = dict(self.on_broker)
+        self.topic.rewind()
 
     @rule()
     def die_and_start_again(self) -> None:
         self.engine = self.made()
         self.in_flight, self.burying = [], []
-        self.position = dict(self.on_broker)
+        self.topic.rewind()
 
     @invariant()
     def books_balance(self) -> None:
@@ -188,11 +150,14 @@ class SnapshotsUnderAnyOrder(RuleBasedStateMachine):
         """What is passed is settled with its whole snapshot, or a newer snapshot has come."""
         if not hasattr(self, "engine"):
             return
-        for partition, offset in (self.on_broker | self.engine.offsets.to_commit()).items():
-            last_words = {(r.number, r.doc["id"]): r for r in self.log[partition] if r.readable}
-            for record in last_words.values():
-                if record.offset < offset:
-                    assert record.number < self.greatest or self.is_out(record.number), record
+        last_words = {self.word(record): record for record in self.topic.readable()}
+        passed = self.topic.committed | self.engine.offsets.to_commit()
+        for (number, _), record in last_words.items():
+            if record.offset < passed[record.partition]:
+                assert number < self.greatest or self.is_out(number), record
+
+    def word(self, record: Produced) -> tuple[int, int]:
+        return record.doc["snapshot"], record.doc["id"]
 
     def is_out(self, number: int) -> bool:
         return self.sizes.get(number) == sum(done == number for done, _ in self.done)
@@ -213,10 +178,9 @@ class SnapshotsUnderAnyOrder(RuleBasedStateMachine):
         if self.number in self.sizes:
             assert self.is_out(self.number)
             assert not self.engine.gathering
-            ends = {p: log[-1].offset + 1 for p, log in self.log.items() if log}
-            assert self.on_broker | self.engine.offsets.to_commit() | ends == self.on_broker | ends
-            self.commit()
-            assert {p: o for p, o in self.on_broker.items() if o} == ends
+            ends = {p: log[-1].offset + 1 for p, log in self.topic.log.items() if log}
+            self.topic.commit(self.engine)
+            assert {p: offset for p, offset in self.topic.committed.items() if offset} == ends
 
     def take(self, docs: list[Doc]) -> None:
         self.done |= {(doc["snapshot"], doc["id"]) for doc in docs}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # as in bridge/kafka/whole_topic
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # as in bridge/kafka/topic_reader
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,

@@ -13,7 +13,7 @@ from bridge.core.stream import Operation
 from bridge.kafka import serde, topics
 from bridge.kafka.deletion_keys import named_app
 from bridge.kafka.last_words import LastWords
-from bridge.kafka.whole_topic import WholeTopic
+from bridge.kafka.topic_reader import TopicReader
 from bridge.reconcile.objection import Allowance
 from bridge.reconcile.reconciler import Interrupted, Reconciler
 from bridge.reconcile.topic_side import TopicSide
@@ -38,7 +38,7 @@ class Register:
         described = topics.overridden(topics.load_all()["users"], {"format": "json"})
         words = LastWords(USERS, serde.decoder(USERS, described), lambda key: named_app(key, {}))
         settings = {"bootstrap.servers": kafka.bootstrap}
-        self.side = TopicSide(self.topic, lambda: WholeTopic(settings, self.topic, "register"), words)
+        self.side = TopicSide(self.topic, lambda: TopicReader(settings, self.topic, "register"), words)
 
     def say(self, said: list[tuple[str, bytes | None]]) -> None:
         """Puts these on the topic, and does at once what a sink would do with them."""

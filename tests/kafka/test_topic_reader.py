@@ -1,4 +1,4 @@
-"""A whole topic is read to its very end, and from there on, without a group."""
+"""A topic is read to its very end, and from there on, without a group."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,17 +11,17 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from bridge.core.errors import BridgeError
-from bridge.kafka.whole_topic import WholeTopic
+from bridge.kafka.topic_reader import TopicReader
 from tests.flows.process import eventually
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
 
-GROUP = "whole-topic-test"
+GROUP = "topic-reader-test"
 
 
 @contextmanager
-def opened(kafka: Cluster[Broker], topic: str, **options: Any) -> Iterator[WholeTopic]:
-    reader = WholeTopic({"bootstrap.servers": kafka.bootstrap}, topic, GROUP, **options)
+def opened(kafka: Cluster[Broker], topic: str, **options: Any) -> Iterator[TopicReader]:
+    reader = TopicReader({"bootstrap.servers": kafka.bootstrap}, topic, GROUP, **options)
     try:
         yield reader
     finally:
@@ -39,7 +39,7 @@ def produce(kafka: Cluster[Broker], topic: str, count: int, **settings: Any) -> 
     return producer
 
 
-def read(reader: WholeTopic) -> int:
+def read(reader: TopicReader) -> int:
     return sum(len(chunk) for chunk in reader.unread(reader.ends()))
 
 
@@ -51,7 +51,7 @@ def test_all_of_it_is_read_and_then_only_what_is_new(any_kafka: Cluster[Broker])
         assert read(reader) == 0
         produce(any_kafka, topic, 3)
         assert read(reader) == 3
-        assert reader.removed == 0
+        assert reader.removed() == 0
 
 
 def test_an_empty_topic_ends_at_once(any_kafka: Cluster[Broker]) -> None:
@@ -74,6 +74,30 @@ def test_a_transaction_counts_once_it_is_committed(kafka: Cluster[Broker]) -> No
         eventually(lambda: next(found) == 7, "the commit is seen")
         produce(kafka, topic, 9, **{"transactional.id": name}).abort_transaction(30)
         assert read(reader) == 0
+
+
+@pytest.mark.real_kafka
+def test_past_open_transactions_it_waits_for_their_end(kafka: Cluster[Broker]) -> None:
+    topic = kafka.create_topic(partitions=1)
+    producer = produce(kafka, topic, 2, **{"transactional.id": kafka.unique("transaction")})
+    produce(kafka, topic, 3)
+    with opened(kafka, topic, past_open=True, patience=0.5) as reader:
+        with pytest.raises(BridgeError, match="was not reached"):
+            read(reader)
+        producer.commit_transaction(30)
+    with opened(kafka, topic, past_open=True) as reader:
+        assert read(reader) == 5
+
+
+def test_of_some_partitions_only_those_are_read(any_kafka: Cluster[Broker]) -> None:
+    topic = any_kafka.create_topic()
+    producer = Producer({"bootstrap.servers": any_kafka.bootstrap})
+    for number in range(6):
+        producer.produce(topic, f"{number}".encode(), partition=number % 3)
+    assert producer.flush(30) == 0
+    with opened(any_kafka, topic) as reader:
+        assert [message.value() for message in reader.news([1])] == [b"1", b"4"]
+        assert sorted(message.value() or b"" for message in reader.news([1, 2])) == [b"2", b"5"]
 
 
 @pytest.mark.real_kafka
@@ -106,17 +130,16 @@ def test_offsets_removed_from_the_beginning_are_counted(kafka: Cluster[Broker]) 
     for future in admin.delete_records([TopicPartition(topic, 0, 4)]).values():
         future.result(30)
     with opened(kafka, topic) as reader:
-        assert reader.removed == 4
+        assert reader.removed() == 4
         assert read(reader) == 6
 
 
 @pytest.mark.real_kafka
 def test_a_topic_that_does_not_exist_is_named(kafka: Cluster[Broker]) -> None:
-    with (
-        pytest.raises(BridgeError, match="cannot read topic nowhere-at-all"),
-        opened(kafka, "nowhere-at-all"),
-    ):
-        pass
+    with opened(kafka, "nowhere-at-all") as reader:
+        assert not reader.exists()
+        with pytest.raises(BridgeError, match="cannot read topic nowhere-at-all"):
+            reader.ends()
 
 
 def test_an_end_that_is_not_reached_is_an_error(mock_kafka: Cluster[Broker]) -> None:

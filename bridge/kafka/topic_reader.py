@@ -1,7 +1,7 @@
-"""Reads a whole topic beside its consumers: from its beginning to its end, and later on from there."""
+"""Reads a topic beside its consumers: from its beginning to its end, and later on from there."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -9,6 +9,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # two are pub
     AdminClient,
     ConfigResource,
     ResourceType,
+    TopicMetadata,
 )
 
 from bridge.core.errors import BridgeError
@@ -17,8 +18,9 @@ from bridge.telemetry.logs import librdkafka_logger
 
 CHUNK_RECORDS = 5000
 POLL_SECONDS = 0.05
-ANSWER_SECONDS = 10.0
-"""How long the cluster may take for one answer."""
+ANSWER_SECONDS = 10.0  # for one answer of the cluster
+# Longer than a transaction stays open whose process died: by default 60 s, and 10 s until the broker looks.
+PATIENCE_SECONDS = 120.0
 
 _LEADER_MOVES = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
@@ -27,44 +29,41 @@ _LEADER_MOVES = {
 }
 
 
-class WholeTopic:
-    """All records of a topic that are committed, each partition in order.
+class TopicReader:
+    """The committed records of a topic, each partition in order, from its beginning on.
 
     It joins no group and commits nothing, so it may read beside the consumers of `group`; the name only says
     under whose permissions. To be used from one thread, but for `stop`. `patience` is how many seconds
-    may pass without any progress, and `clock` gives monotonic seconds.
+    may pass without any progress (and without an answer, at most 10), and `clock` gives monotonic seconds.
 
-    Raises:
-        BridgeError: the topic does not exist, or the cluster does not answer.
+    A transaction that is open holds back what stands behind it, also what others have long committed. The
+    `ends` are before it, unless `past_open` is set: then reading waits for transactions to end.
     """
 
     def __init__(
         self,
         settings: Mapping[str, Any],
         topic: str,
-        group: str,
+        group: str = "productiv-bridge.reader",
         *,
-        patience: float = 30.0,
+        past_open: bool = False,
+        patience: float = PATIENCE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._topic = topic
         self._settings = settings
         self._patience = patience
+        self._answer = min(patience, ANSWER_SECONDS)
         self._clock = clock
         self._stopping = False
+        self._next: dict[int, int] = {}  # the offset up to which each partition was read
         # The end of a partition is told as an event: what stands there may be a mark and not a record.
-        fixed = {**FIXED, "enable.partition.eof": True, "group.id": group}
-        self._kafka = Consumer({**settings, **fixed}, logger=librdkafka_logger())
+        reading = {"enable.partition.eof": True, "auto.offset.reset": "earliest", "group.id": group}
+        reading = {**settings, **FIXED, **reading}
+        self._kafka = Consumer(reading, logger=librdkafka_logger())
         # Asks on connections of its own: behind a fetch that waits for records an answer takes long.
-        self._asking = Consumer({**settings, **fixed}, logger=librdkafka_logger())
-        try:
-            self._next = dict.fromkeys(self._partitions(), 0)  # the offset up to which each was read
-            self.removed = sum(low for low, _ in self._bounds().values())
-            """Offsets that the broker has removed from the beginnings of the partitions."""
-            self._kafka.assign([TopicPartition(topic, part, OFFSET_BEGINNING) for part in self._next])
-        except BaseException:
-            self.close()
-            raise
+        asking = {"isolation.level": "read_uncommitted"} if past_open else {}
+        self._asking = Consumer({**reading, **asking}, logger=librdkafka_logger())
 
     def cleanup_policy(self) -> str | None:
         """The topic's `cleanup.policy`; None if the cluster has nobody to ask, as the embedded one.
@@ -89,20 +88,52 @@ class WholeTopic:
         policy: str = found["cleanup.policy"].value
         return policy
 
-    def ends(self) -> dict[int, int]:
-        """The end offset of each partition now.
+    def exists(self) -> bool:
+        """Whether there is such a topic.
 
         Raises:
             BridgeError: the cluster does not answer.
         """
-        return {partition: high for partition, (_, high) in self._bounds().items()}
+        error = self._described().error
+        return error is None or error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART
+
+    def partitions(self) -> list[int]:
+        """The partitions of the topic.
+
+        Raises:
+            BridgeError: the topic does not exist, or the cluster does not answer.
+        """
+        found = self._described()
+        if found.error is not None:
+            raise BridgeError(f"cannot read topic {self._topic}: {found.error.str()}")
+        return sorted(found.partitions)
+
+    def removed(self) -> int:
+        """How many offsets the broker has removed from the beginnings of the partitions.
+
+        Raises:
+            BridgeError: the topic does not exist, or the cluster does not answer.
+        """
+        return sum(self._bounds(partition)[0] for partition in self.partitions())
+
+    def ends(self, partitions: Iterable[int] | None = None) -> dict[int, int]:
+        """The end offset now of each of these partitions, by default of all.
+
+        Raises:
+            BridgeError: the topic does not exist, or the cluster does not answer.
+        """
+        wanted = self.partitions() if partitions is None else partitions
+        return {partition: self._bounds(partition)[1] for partition in wanted}
 
     def unread(self, ends: Mapping[int, int]) -> Iterator[list[Message]]:
-        """What was not read yet, in chunks, up to these offsets and perhaps a little more.
+        """What was not read yet of these partitions, in chunks, up to these ends and perhaps a little more.
 
         Raises:
             BridgeError: the end cannot be reached, or `stop` was called.
         """
+        if new := ends.keys() - self._next.keys():
+            self._next.update(dict.fromkeys(new, 0))
+            self._kafka.incremental_assign([TopicPartition(self._topic, p, OFFSET_BEGINNING) for p in new])
         waited_since = self._clock()
         while any(self._next[partition] < end for partition, end in ends.items()):
             if self._stopping:
@@ -117,6 +148,11 @@ class WholeTopic:
                     f"the end of topic {self._topic} was not reached: nothing came for {self._patience:g} s"
                 )
 
+    def news(self, partitions: Iterable[int] | None = None) -> Iterator[Message]:
+        """What was not read yet up to the ends of this moment; raises as `ends` and `unread` do."""
+        for messages in self.unread(self.ends(partitions)):
+            yield from messages
+
     def stop(self) -> None:
         """Ends a reading under way with an error; may be called from any thread."""
         self._stopping = True
@@ -126,30 +162,29 @@ class WholeTopic:
         self._kafka.close()
         self._asking.close()
 
-    def _partitions(self) -> list[int]:
+    def _described(self) -> TopicMetadata:
         try:
-            found = self._asking.list_topics(self._topic, ANSWER_SECONDS).topics[self._topic]
+            found: TopicMetadata = self._asking.list_topics(self._topic, self._answer).topics[self._topic]
+            return found
         except KafkaException as error:
-            raise BridgeError(f"Kafka does not answer: {error.args[0].str()}") from None
-        if found.error is not None:
-            raise BridgeError(f"cannot read topic {self._topic}: {found.error.str()}")
-        return list(found.partitions)
+            raise BridgeError(
+                f"cannot read topic {self._topic}: Kafka does not answer: {error.args[0].str()}"
+            ) from None
 
-    def _bounds(self) -> dict[int, tuple[int, int]]:
-        """First and end offset of each partition; the end is where an open transaction begins, if any."""
-        return {part: self._bounds_of(TopicPartition(self._topic, part)) for part in self._next}
-
-    def _bounds_of(self, partition: TopicPartition) -> tuple[int, int]:
+    def _bounds(self, partition: int) -> tuple[int, int]:
+        """First and end offset of a partition."""
         asked_since = self._clock()
         while True:
             try:
-                return self._asking.get_watermark_offsets(partition, ANSWER_SECONDS)
+                return self._asking.get_watermark_offsets(
+                    TopicPartition(self._topic, partition), self._answer
+                )
             except KafkaException as error:
-                if self._clock() - asked_since > ANSWER_SECONDS or error.args[0].code() not in _LEADER_MOVES:
+                if self._clock() - asked_since > self._answer or error.args[0].code() not in _LEADER_MOVES:
                     raise BridgeError(
                         f"cannot see where topic {self._topic} ends: {error.args[0].str()}; try again later"
                     ) from None
-            self._partitions()  # which makes the client look for the leaders
+            self.partitions()  # which makes the client look for the leaders
             self._asking.poll(POLL_SECONDS)  # nothing is assigned to it, so this only waits
 
     def _poll(self) -> list[Message]:
