@@ -17,9 +17,10 @@ from rich.progress import (
 
 @contextmanager
 def counted(console: Console, doing: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """Shows a bar while the block lasts; what it gives is to be told how many units of how many are done."""
+    """A bar on a terminal while the block lasts; it is to be told how many units of how many are done."""
     columns = [SpinnerColumn(), TextColumn(doing), BarColumn(), MofNCompleteColumn()]
     times = [TextColumn(unit), TimeElapsedColumn(), TimeRemainingColumn()]
-    with Progress(*columns, *times, console=console, transient=True) as progress:
+    hidden = not console.is_terminal
+    with Progress(*columns, *times, console=console, transient=True, disable=hidden) as progress:
         task = progress.add_task(doing, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)

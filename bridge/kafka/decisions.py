@@ -12,16 +12,11 @@ from enum import StrEnum
 from typing import Any
 
 import orjson
-from confluent_kafka import KafkaError, KafkaException
 
 from bridge.core.errors import BridgeError
 from bridge.kafka.fenced_producer import ProducerRecord
 from bridge.kafka.origins import Origin, OriginSet
-from bridge.kafka.topic_news import TopicNews
-
-# A transaction that a dead process left open is ended by the broker after a minute, and holds back till then.
-READ_SECONDS = 120.0
-_UNKNOWN = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}
+from bridge.kafka.topic_reader import TopicReader
 
 
 class Status(StrEnum):
@@ -38,7 +33,7 @@ class Decisions:
     def __init__(self, settings: Mapping[str, Any], topic: str, letters: str, origin: str) -> None:
         self._topic = topic
         self._prefix = f"{letters}/{origin}/"
-        self._news = TopicNews(settings, topic)
+        self._reader = TopicReader(settings, topic, past_open=True)
         self._decided = {Status.REPLAYED: OriginSet(), Status.DISCARDED: OriginSet()}
 
     def read(self) -> None:
@@ -47,13 +42,21 @@ class Decisions:
         Raises:
             BridgeError: Kafka does not answer, or the topic holds something else.
         """
-        try:
-            for message in self._news.news(READ_SECONDS):
-                if (message.key() or b"").startswith(self._prefix.encode()):
-                    self._note(message.value() or b"", f"partition {message.partition()}, {message.offset()}")
-        except KafkaException as error:
-            if error.args[0].code() not in _UNKNOWN:
-                raise BridgeError(f"cannot read topic {self._topic}: {error.args[0].str()}") from None
+        for message in self._reader.news() if self._reader.exists() else ():
+            if (message.key() or b"").startswith(self._prefix.encode()):
+                self._note(message.value() or b"", f"partition {message.partition()}, {message.offset()}")
+
+    def check(self) -> None:
+        """Makes sure that there is something to remember in: a topic that the broker makes would forget.
+
+        Raises:
+            BridgeError: the topic does not exist, or Kafka does not answer.
+        """
+        if not self._reader.exists():
+            raise BridgeError(
+                f"topic {self._topic} does not exist; create it with cleanup.policy=compact, or set "
+                "kafka.create_topics"
+            )
 
     def status(self, origin: Origin) -> Status:
         """What was decided about a letter, as far as it was read."""
@@ -67,7 +70,7 @@ class Decisions:
 
     def close(self) -> None:
         """Ends the client."""
-        self._news.close()
+        self._reader.close()
 
     def _note(self, value: bytes, where: str) -> None:
         try:

@@ -15,6 +15,7 @@ from bridge.kafka.refusal import Refusal, too_large
 
 RECORDS_PER_TRANSACTION = 1000
 BYTES_PER_TRANSACTION = 16 * 1024 * 1024
+TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ class Decider:
         origins = [each.letter.origin for each in together]
         decision = self._decisions.record(status, origins, reason, int(self._wall() * 1000))
         try:
-            error = self._producer.write([decision, *(each.record for each in together if each.record)])
+            error = self._tried([decision, *(each.record for each in together if each.record)])
         except BridgeError as refusal:
             if len(together) > 1:  # one of them hinders the others
                 return sum(self._write([each], status, reason, on_left) for each in together)
@@ -130,6 +131,15 @@ class Decider:
         if error is not None:
             raise BridgeError(f"stopped: {error}; what is done is remembered, so run it again")
         return len(together)
+
+    def _tried(self, records: list[ProducerRecord]) -> str | None:
+        """Writes them; what fails once, as the first transaction after a refused one does, is tried again."""
+        error = self._producer.write(records)
+        for _ in range(TRIES - 1):
+            if error is None or self._producer.fenced:
+                break
+            error = self._producer.write(records)
+        return error
 
 
 def _transactions(chosen: Iterable[Chosen], most: int) -> Iterator[list[Chosen]]:

@@ -5,11 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from bridge import config
-from bridge.core.errors import BridgeError
 from bridge.kafka.contents import Contents
 from bridge.kafka.create_topics import create_memory
 from bridge.kafka.decisions import Decisions
@@ -21,8 +19,6 @@ from bridge.kafka.topics import Topic
 from bridge.streams import SINKS
 from bridge.telemetry.logs import librdkafka_logger
 from bridge.wiring.topics import outgoing, sink_topics, topic_decoder, wire
-
-CLUSTER_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +53,10 @@ class DeadLetterDesk:
             BridgeError: it is not, or Kafka does not answer.
         """
         kafka = self.settings.kafka.client_settings()
-        _have_memory(self.settings, AdminClient({**kafka}, logger=librdkafka_logger()))
+        if self.settings.kafka.create_topics:
+            admin = AdminClient({**kafka}, logger=librdkafka_logger())
+            create_memory(admin, self.settings.kafka.decisions_topic, self.settings.kafka.replication_factor)
+        self.decisions.check()
         group = f"{self.settings.kafka.group_prefix}.{self.topic.stream}"
         producer = FencedProducer(kafka, f"{group}.dead-letters.{self.topic.dead_letters.topic}")
         return Decider(producer, self.decisions, time.time, time.monotonic, time.sleep)
@@ -79,20 +78,3 @@ def dead_letter_desk(settings: config.Settings, stream: str) -> Iterator[DeadLet
         yield DeadLetterDesk(settings, topic, box, decisions, contents)
     finally:
         box.close()
-
-
-def _have_memory(settings: config.Settings, admin: AdminClient) -> None:
-    """Makes sure of the topic: one that the broker made by itself would forget."""
-    kafka = settings.kafka
-    if kafka.create_topics:
-        create_memory(admin, kafka.decisions_topic, kafka.replication_factor)
-        return
-    try:
-        there = kafka.decisions_topic in admin.list_topics(timeout=CLUSTER_SECONDS).topics
-    except KafkaException as error:
-        raise BridgeError(f"cannot list the topics of the Kafka cluster: {error.args[0].str()}") from None
-    if not there:
-        raise BridgeError(
-            f"topic {kafka.decisions_topic} does not exist; create it with cleanup.policy=compact, or set "
-            "kafka.create_topics"
-        )

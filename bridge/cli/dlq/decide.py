@@ -63,7 +63,7 @@ def replay(
         topic = opened.topic.topic
         work = Work(opened, wanted, Status.REPLAYED, Returns(topic, opened.box.partitions(), fix_up))
         work.preview()
-        if SINKS[stream].ordered:
+        if SINKS[stream].ordered and work.ready:
             work.say(
                 f"{stream} keeps the last word of each key: what is replayed counts as newer than all that "
                 "came since"

@@ -112,7 +112,12 @@ def _rows(stream: str, census: Census) -> list[dict[str, Any]]:
 def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(box=SIMPLE_HEAD)
     for column in COLUMNS:
-        table.add_column(column, overflow="fold", justify="right" if column == "records" else "left")
+        table.add_column(
+            column,
+            justify="right" if column == "records" else "left",
+            no_wrap=column != "app",
+            overflow="fold",
+        )
     for row in rows:
         table.add_row(
             *(escape(plain(f"{row[column]:,}" if column == "records" else row[column])) for column in COLUMNS)
@@ -138,7 +143,7 @@ def _told(letter: Letter, contents: Contents) -> dict[str, Any]:
         "detail": told.get("detail", ""),
         "app": contents.app(letter.message),
         "from": {"topic": told["topic"], **letter.origin._asdict()},
-        **{name: told[name] for name in ("status", "response", "attempts", "batch") if name in told},
+        "api": {name: told[name] for name in ("status", "response", "attempts", "batch") if name in told},
         **({"cut_from_bytes": told["value-bytes"]} if letter.cut else {}),
         "key": _text(letter.message.key()),
         **_content(letter, contents),
@@ -163,4 +168,4 @@ def _text(held: bytes | None) -> Any:
 
 
 def _time(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -36,7 +36,8 @@ class Work:
         self._console = Console(stderr=True)
         # What comes meanwhile is not decided about: nobody was shown it.
         self._ranges = choice.ranges(desk.box)
-        self._ready = 0
+        self.ready = 0
+        """Letters that were meant and wait, and can go back if they should."""
         self._decided: Counter[Status] = Counter()
         self.left = 0
         """Letters that were meant and cannot go back."""
@@ -55,11 +56,12 @@ class Work:
         def note(letter: Letter) -> None:
             self._decided[letter.status] += 1
 
+        examples = 0
         with counted(self._console, "reading", "offsets") as on_progress:
             for chosen in self._chosen(on_progress, note, self._leave):
-                self._ready += 1
-                if chosen.mended is not None and self._ready <= EXAMPLES:
-                    self._show(chosen.letter, chosen.mended)
+                self.ready += 1
+                if chosen.mended is not None and examples < EXAMPLES:
+                    examples += self._show(chosen.letter, chosen.mended)
 
     def carry_out(
         self, where: str, *, yes: bool, dry_run: bool, rate: int | None = None, why: str = ""
@@ -75,8 +77,8 @@ class Work:
             self.say(f"already {status}: {count:,}")
         if self.left:
             self.say(f"cannot go back, and left: {self.left:,}")
-        self.say(f"to be {self._status} {where}: {self._ready:,} records of {stream} from {topic}")
-        if dry_run or not self._ready:
+        self.say(f"to be {self._status} {where}: {self.ready:,} records of {stream} from {topic}")
+        if dry_run or not self.ready:
             return
         if not yes:
             typer.confirm("Do it?", abort=True, err=True)
@@ -90,7 +92,7 @@ class Work:
         def one_more(letters: int) -> None:
             nonlocal done
             done += letters
-            on_progress(done, self._ready)
+            on_progress(done, self.ready)
 
         with counted(self._console, str(self._status), "records") as on_progress:
             chosen = self._chosen(lambda done, total: None, lambda letter: None, lambda letter, detail: None)
@@ -113,20 +115,21 @@ class Work:
         elif self.left == SHOWN_LEFT + 1:
             self.say("left, and not named here: more of them")
 
-    def _show(self, letter: Letter, mended: Mended) -> None:
-        """The fields that differ, one a line, as a diff."""
+    def _show(self, letter: Letter, mended: Mended) -> bool:
+        """The fields that differ, one a line, as a diff; False if none does."""
+        before, after = (
+            {name: _json(name, value) for name, value in side.items()}
+            for side in (mended.before, mended.after)
+        )
+        if before == after:
+            return False
         typer.echo(f"@ {letter.place} ({letter.reason})", err=True)
-        for name in {**mended.before, **mended.after}:
-            sides = [(mended.before, "-", typer.colors.RED), (mended.after, "+", typer.colors.GREEN)]
-            lines = [
-                (f"{sign} {_json({name: side[name]})}", colour)
-                for side, sign, colour in sides
-                if name in side
-            ]
-            if [line[2:] for line, _ in lines] != [lines[0][0][2:]] * 2:
-                for line, colour in lines:
-                    typer.secho(line, fg=colour, err=True)
+        for name in {**before, **after}:
+            for sign, colour, side, other in (("-", "red", before, after), ("+", "green", after, before)):
+                if name in side and side[name] != other.get(name):
+                    typer.secho(f"{sign} {side[name]}", fg=colour, err=True)
+        return True
 
 
-def _json(part: dict[str, Any]) -> str:
-    return plain(json.dumps(part, default=str, ensure_ascii=False))
+def _json(name: str, value: Any) -> str:
+    return plain(json.dumps({name: value}, default=str, ensure_ascii=False))
