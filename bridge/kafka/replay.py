@@ -93,7 +93,7 @@ class Decider:
         chosen: Iterable[Chosen],
         status: Status,
         reason: str = "",
-        rate: float | None = None,
+        rate: int | None = None,
         on_done: Callable[[int], None] = lambda letters: None,
         on_left: Callable[[Letter, str], None] = lambda letter, detail: None,
     ) -> int:
@@ -106,7 +106,7 @@ class Decider:
                 before is in force, and the rest is as it was.
         """
         done, since = 0, self._clock()
-        most = RECORDS_PER_TRANSACTION if rate is None else max(1, min(int(rate), RECORDS_PER_TRANSACTION))
+        most = RECORDS_PER_TRANSACTION if rate is None else min(rate, RECORDS_PER_TRANSACTION)
         for together in _transactions(chosen, most):
             if rate is not None and (early := since + done / rate - self._clock()) > 0:
                 self._sleep(early)

@@ -23,8 +23,8 @@ def stage_topic(kafka: Cluster[Broker], partitions: int = 4) -> Topic:
 
 
 def refused(topic: str, offset: int, value: Any = None, reason: str = "invalid", **message: Any) -> Refused:
-    """A record of the topic that was refused; what is no bytes goes as JSON."""
-    body = value if isinstance(value, bytes) else orjson.dumps(value)
+    """A record of the topic that was refused; a dict goes as JSON."""
+    body = orjson.dumps(value) if isinstance(value, dict) else value
     place = {"partition": 0, "timestamp": (1, AT + offset), "key": b"%d" % offset, **message}
     return Refused(Message(topic=topic, offset=offset, value=body, **place), reason, f"{reason} for a test")
 

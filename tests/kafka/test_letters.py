@@ -15,8 +15,9 @@ from bridge.kafka.offset_range import OffsetRange
 from bridge.kafka.origins import Origin
 from bridge.kafka.serde import wire
 from bridge.kafka.topics import Topic
+from bridge.streams import SINKS
 from tests.kafka.letters import AT, bury, refused, stage_topic
-from tests.kafka.records import GOOD, USAGE, message, usage_topic
+from tests.kafka.records import GOOD, message, usage_topic
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
 
@@ -30,9 +31,9 @@ def box(kafka: Cluster[Broker], topic: Topic, memory: str = "nowhere") -> Iterat
     opened.close()
 
 
-def contents(topic: Topic | None = None) -> Contents:
+def contents(topic: Topic | None = None, stream: str = "usage") -> Contents:
     chosen = topic or usage_topic()
-    return Contents(USAGE, chosen, wire(USAGE, chosen), {"CRM": "500123"})
+    return Contents(SINKS[stream], chosen, wire(SINKS[stream], chosen), {"CRM": "500123"})
 
 
 def read(opened: DeadLetterBox, choice: Choice | None = None) -> list[Letter]:
@@ -128,3 +129,4 @@ def test_the_app_is_told_as_far_as_it_can_be_read() -> None:
     assert by_header.app(message(b"noise")) is None
     assert contents().app(message(b'{"app": 5}')) is None
     assert contents().app(message(b"[]")) is None
+    assert contents(stream="users").app(message(None, key=b"crm/ada@example.com")) == "crm"

@@ -88,13 +88,15 @@ def test_the_record_is_as_it_was_and_in_its_partition(any_kafka: Cluster[Broker]
     desk.bury(1, partition=3, headers=[("from", b"a test")], key=b"k")
     desk.bury(2, partition=9)  # the topic had more partitions once
     bury(any_kafka, desk.topic, refused(desk.topic.topic, 3, b"\xff\0", partition=2))
-    assert desk.command().replay() == 3
+    bury(any_kafka, desk.topic, refused(desk.topic.topic, 4, None, key=b"gone"))
+    assert desk.command().replay() == 4
     back = {each.key(): each for each in committed(any_kafka, desk.topic.topic)}
     assert back[b"k"].value() == orjson.dumps(GOOD)
     assert back[b"k"].headers() == [("from", b"a test")]
     assert back[b"k"].partition() == 3
     assert (back[b"3"].value(), back[b"3"].partition()) == (b"\xff\0", 2)
     assert b"2" in back
+    assert back[b"gone"].value() is None
 
 
 def test_a_decision_is_kept_in_the_documented_form(mock_kafka: Cluster[Broker]) -> None:
