@@ -10,6 +10,7 @@ from bridge.cli.apps import app as apps_app
 from bridge.cli.config import app as config_app
 from bridge.cli.cursors import app as cursors_app
 from bridge.cli.demo import demo
+from bridge.cli.dlq import app as dlq_app
 from bridge.cli.export import export
 from bridge.cli.in_doubt import app as in_doubt_app
 from bridge.cli.run import run
@@ -39,6 +40,7 @@ app.add_typer(
 )
 app.add_typer(config_app, name="config", help="Show the configuration and its schema.")
 app.add_typer(users_app, name="users", help="Compare the users on the topic with those at Productiv.")
+app.add_typer(dlq_app, name="dlq")
 app.add_typer(in_doubt_app, name="in-doubt")
 app.add_typer(cursors_app, name="cursors")
 

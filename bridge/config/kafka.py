@@ -123,6 +123,11 @@ class Kafka(Section):
         description="Compacted topic in which sources remember how far they got. `run` creates it if it may. "
         "Which process polls what is decided by its partitions, so keep their number.",
     )
+    decisions_topic: TopicName = Field(
+        default="productiv.bridge.decisions",
+        description="Compacted topic in which `dlq` remembers which dead letters were replayed or discarded; "
+        "it creates it, if create_topics is set.",
+    )
     replication_factor: int = Field(
         default=-1,
         ge=-1,

@@ -59,6 +59,13 @@ class Apps:
         except (KeyError, TypeError):
             return [self.id_of(name) for name in found]
 
+    def named(self, message: Message, record: Mapping[str, Any]) -> str | None:
+        """What one record says of its app, whether or not it can be one; None if that is no text."""
+        [found] = self._find([message], [record])
+        if isinstance(found, bytes):
+            return found.decode(errors="replace")
+        return found if isinstance(found, str) else None
+
     def id_of(self, name: object) -> str:
         """The app id for what was found in the record's field, header or key.
 

@@ -12,6 +12,9 @@ from bridge.core.errors import SchemaError
 Schema = dict[str, Any]
 """An Avro record schema as JSON."""
 
+SCHEMA_ID_HEADER = "__value_schema_id"
+"""Where newer Confluent serializers say which schema wrote the value, instead of within it."""
+
 
 def load_schema(path: Path) -> Schema:
     """Reads the schema of a record.

@@ -93,6 +93,11 @@ class DeadLetters:
             return
 
 
+def own_headers(message: Any) -> list[tuple[str, Any]]:
+    """The headers that a record had before the bridge put its own beside them."""
+    return [each for each in message.headers() or [] if not each[0].startswith("bridge.")]
+
+
 def _headers(one: Refused) -> list[tuple[str, str]]:
     message: Any = one.origin
     fields = {

@@ -11,6 +11,7 @@ from typing import Any
 from confluent_kafka import KafkaException, Message
 
 from bridge.core.errors import BridgeError
+from bridge.kafka.dead_letters import own_headers
 from bridge.kafka.fenced_producer import FencedProducer, ProducerRecord
 from bridge.kafka.journal_entries import JournalFormat, Place, Resolution, headers_of
 from bridge.kafka.topic_reader import TopicReader
@@ -135,5 +136,6 @@ class Resolver:
             raise BridgeError(f"not decided: {error}; look again, and try again")
 
     def _again(self, partition: int, message: Any) -> ProducerRecord:
-        headers = [each for each in message.headers() or [] if not each[0].startswith("bridge.")]
-        return ProducerRecord(self._form.topic, message.key(), message.value(), partition, headers)
+        return ProducerRecord(
+            self._form.topic, message.key(), message.value(), partition, own_headers(message)
+        )

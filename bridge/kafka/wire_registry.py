@@ -15,13 +15,12 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from bridge.core.errors import SchemaError
 from bridge.core.record import Doc
 from bridge.kafka.avro_reader import AvroReader, Record
-from bridge.kafka.avro_schema import Schema, record_schema
+from bridge.kafka.avro_schema import SCHEMA_ID_HEADER, Schema, record_schema
 from bridge.kafka.refusal import Refusal, SchemaRegistryUnavailable, undecodable
 from bridge.kafka.wire_avro import AvroWriter
 
 # Which schema wrote a record: a zero and the schema's 4-byte id, or a one and its 16-byte GUID. It stands
-# before the record, or (newer Confluent serializers, GUID only) in this header.
-_HEADER = "__value_schema_id"
+# before the record, or (GUID only) in a header.
 _BY_ID, _BY_GUID = 0, 1
 _FRAME_BYTES = {_BY_ID: 5, _BY_GUID: 17}
 
@@ -161,11 +160,11 @@ def _unframed(message: Message, value: bytes) -> tuple[bytes, bytes]:
     headers = message.headers()
     if headers:
         pairs = headers.items() if isinstance(headers, dict) else headers
-        frame = next((held for name, held in pairs if name == _HEADER), None)
+        frame = next((held for name, held in pairs if name == SCHEMA_ID_HEADER), None)
         if isinstance(frame, bytes):
             if frame and len(frame) == _FRAME_BYTES.get(frame[0]):
                 return frame, value
-            raise undecodable(f"the header {_HEADER} holds no schema id")
+            raise undecodable(f"the header {SCHEMA_ID_HEADER} holds no schema id")
     length = _FRAME_BYTES.get(value[0], 0)
     if not 0 < length <= len(value):
         raise undecodable(

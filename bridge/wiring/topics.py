@@ -11,6 +11,7 @@ from bridge.core.errors import BridgeError, ConfigError
 from bridge.kafka import serde
 from bridge.kafka.create_topics import create_cursors, create_journal, create_missing
 from bridge.kafka.journal_entries import JournalFormat
+from bridge.kafka.outgoing import OutgoingRecords
 from bridge.kafka.topics import OutputTopic, Topic, load_all, overridden
 from bridge.streams import SINKS
 from bridge.telemetry.logs import librdkafka_logger
@@ -73,6 +74,22 @@ def topic_decoder(settings: config.Settings, topic: Topic) -> serde.TopicDecoder
         unknown=settings.apps.unknown,
         registry=schema_registry(settings),
         max_record_bytes=settings.sinks[topic.stream].max_record_bytes,
+    )
+
+
+def outgoing(settings: config.Settings, topic: Topic) -> OutgoingRecords:
+    """What makes messages for a topic of records.
+
+    Raises:
+        ConfigError, SchemaError: as for `wire`.
+    """
+    return OutgoingRecords(
+        SINKS[topic.stream],
+        topic,
+        wire(settings, topic),
+        settings.apps.names,
+        settings.apps.unknown,
+        settings.sinks[topic.stream].max_record_bytes,
     )
 
 

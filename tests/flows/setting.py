@@ -58,6 +58,7 @@ class Stage:
     stream: str = "usage"
     in_doubt: str | None = None
     journal: str = "not-used"
+    decisions: str = "not-used"
     bridges: list[BridgeProcess] = field(default_factory=list)
 
     def bridge(self, **sink: Any) -> BridgeProcess:
@@ -75,6 +76,7 @@ class Stage:
                 "group_prefix": f"test-{self.topic}",
                 "create_topics": False,
                 "journal_topic": self.journal,
+                "decisions_topic": self.decisions,
                 "settings": {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500},
             },
             "sinks": {
