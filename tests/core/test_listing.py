@@ -130,7 +130,7 @@ def test_the_safety_valve(known: int, gone: int, share: float, stopped: bool) ->
             *((each, True) for each in ids[:gone]),
         ]
         return
-    with pytest.raises(RoundFailed, match="sources.workflows.max_vanished_share") as failed:
+    with pytest.raises(RoundFailed, match=r"sources\.workflows\.max_vanished_share") as failed:
         player.play(NOW)
     assert failed.value.label == "vanished"
     assert f"{gone} of {known} " in str(failed.value)
