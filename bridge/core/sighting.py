@@ -131,8 +131,8 @@ class Sighting:
 
 
 def has_ended(record: Doc, ended: Set[str]) -> bool:
-    """Whether it has an end time or one of these statuses, in whatever case."""
-    return END in record or str(record.get(STATUS)).casefold() in ended
+    """Whether it has one of these statuses, in whatever case, or an end; one before 1970 is none."""
+    return record.get(END, 0) > 0 or str(record.get(STATUS)).casefold() in ended
 
 
 def name_of(group: str, item: str) -> str:

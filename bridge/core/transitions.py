@@ -120,7 +120,7 @@ class _Reading:
                 if page is None:  # no description has this answer, and it must not pass for an empty list
                     told = f"{self._questions.items}: not there (404), though what they belong to is listed"
                     raise RoundFailed(
-                        "not_as_described", f"{told}; if that was just deleted, all is well soon"
+                        "not_as_described", f"{told}; if that was just deleted, the next round goes on"
                     )
                 rows += len(page.rows)
                 news += self._news(groups[group], page)

@@ -57,11 +57,10 @@ _QUESTIONS = Questions(
 )
 
 # The API does not say which statuses there are. These are what such services call an end.
-_ENDED = [
-    *("completed", "complete", "done", "finished", "succeeded", "success", "successful", "skipped"),
-    *("failed", "failure", "error", "errored", "timed_out", "timeout", "expired", "rejected"),
-    *("cancelled", "canceled", "aborted", "terminated"),
-]
+_ENDED = (
+    "completed,complete,done,finished,succeeded,success,successful,skipped,failed,failure,error,errored,"
+    "timed_out,timeout,expired,rejected,cancelled,canceled,aborted,terminated"
+)
 
 
 class ExecutionsOptions(BaseModel):
@@ -86,10 +85,10 @@ class ExecutionsOptions(BaseModel):
     max_window_days: int = Field(
         default=30, ge=1, le=3650, description="The longest range that the API answers for, in days."
     )
-    ended_statuses: list[str] = Field(
+    ended_statuses: str = Field(
         default=_ENDED,
-        description="Statuses, in whatever case, of executions that have come to their end and are not asked "
-        "for any more. One that has an end time has ended, whatever its status.",
+        description="Statuses, with commas between them and in whatever case, of executions that have come "
+        "to their end and are not asked for any more. One with an end time has ended, whatever its status.",
     )
 
 
@@ -99,7 +98,7 @@ def _poll(options: ExecutionsOptions, cursor: Cursor, now_ms: int) -> Round:
         lookback=options.lookback_days * _DAY,
         overlap=options.overlap_minutes * _MINUTE,
         window=options.max_window_days * _DAY,
-        ended=frozenset(status.strip().casefold() for status in options.ended_statuses),
+        ended=frozenset(status.strip().casefold() for status in options.ended_statuses.split(",")),
     )
     return transitions.poll(_KIND, _QUESTIONS, bounds, cursor, now_ms)
 

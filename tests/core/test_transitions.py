@@ -165,7 +165,7 @@ def test_statuses_of_the_end_are_a_setting() -> None:
     player.play(NOW)
     player.play(NOW + MINUTE)
     assert looked_at(player) == ["e"]
-    player = Player(EXECUTIONS, executions, ended_statuses=[" Decommissioned "])
+    player = Player(EXECUTIONS, executions, ended_statuses="gone, Decommissioned")
     player.play(NOW)
     player.play(NOW + MINUTE)
     assert looked_at(player) == []
@@ -440,6 +440,13 @@ def test_times_that_cannot_be_are_told_and_not_believed(start: str) -> None:
     assert first.at is None
     player.answer = answers({"status": "done"}, {"startTime": start})
     assert states(player.play(NOW + MINUTE)) == [("w/e", 2, "done")]
+
+
+def test_an_end_before_1970_is_none() -> None:
+    player = Player(EXECUTIONS, answers({"status": "running"}, {"endTime": "0001-01-01T00:00:00Z"}))
+    player.play(NOW)
+    player.answer = answers({"status": "waiting"}, {"endTime": "0001-01-01T00:00:00Z"})
+    assert states(player.play(NOW + MINUTE)) == [("w/e", 2, "waiting")]
 
 
 def test_an_execution_that_is_listed_twice_counts_once() -> None:
