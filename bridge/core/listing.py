@@ -49,13 +49,13 @@ class Listing:
         `options` has `max_vanished_share`, and `details_interval_hours` if there are details.
 
         Raises:
-            RoundFailed: there is no list (`not_found`), or too much vanished from it (`vanished`).
+            RoundFailed: there is no list (`not_as_described`), or too much vanished (`vanished`).
             BridgeError: a newer version wrote the cursor.
         """
         known = entries(cursor, ITEM)
         [page] = yield [Ask(self.operation)]
         if page is None:
-            raise RoundFailed("not_found", f"the API says that it has no list of {self.name} (404)")
+            raise RoundFailed("not_as_described", f"the API says that it has no list of {self.name} (404)")
         rows = {row[self.identity]: row for row in page.rows}
         interval_ms = round(options.details_interval_hours * HOUR_MS) if self.details else None
         yield from self._changes(rows, known, now_ms, interval_ms)

@@ -102,7 +102,7 @@ def test_without_a_list_nothing_is_taken_away() -> None:
     player.answer = lambda ask: None
     with pytest.raises(RoundFailed) as failed:
         player.play(NOW)
-    assert failed.value.label == "not_found"
+    assert failed.value.label == "not_as_described"
     assert list(player.cursor) == ["item/a"]
 
 
