@@ -47,9 +47,12 @@ class _Number:
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise Misfit
         try:
-            return float(value)
+            number = float(value)
         except OverflowError:
             raise Misfit from None
+        if number != value:  # beyond 2^53 it may be another number
+            raise Misfit
+        return number
 
 
 class _Moment:
