@@ -42,8 +42,10 @@ def staged_sources(kafka: Cluster[Broker], folder: Path, sandbox: SandboxConfig)
         topics = {output: kafka.create_topic(output, 3) for output in OUTPUTS}
         cursors = kafka.create_topic("cursors", 6, cleanup_policy="compact", max_message_bytes=16_000_000)
         stage = SourceStage(kafka, server, folder, topics, cursors)
-        yield stage
-        stage.close()
+        try:
+            yield stage
+        finally:
+            stage.close()
 
 
 @pytest.fixture

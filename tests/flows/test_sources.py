@@ -18,9 +18,9 @@ from tests.kafka_broker.cluster import Cluster
 
 pytestmark = pytest.mark.real_kafka
 
-LIMIT = 60.0  # requests a second that the sandbox allows, so that a test need not take minutes
-OURS = 50.0
-OVERLAP = {"audit_events": {"overlap_minutes": 0.25}}
+LIMIT = 120.0  # requests a second that the sandbox allows, so that a test need not take minutes
+OURS = 100.0
+OVERLAP = {"audit_events": {"overlap_minutes": 1}}
 LATE_SECONDS = 10.0  # safely within the overlap
 BAD_PAGES: list[dict[str, Any]] = [
     {"kind": "status", "status": 500, "share": 0.05},
@@ -64,7 +64,7 @@ def test_100_000_audit_events_go_out_once_each_through_kills_page_faults_and_lat
     kafka: Cluster[Broker], tmp_path: Path
 ) -> None:
     total, kills = 100_000, 5
-    plan = AuditPlan(per_second=2_500, history_events=50_000, total=total, late_seconds=LATE_SECONDS)
+    plan = AuditPlan(per_second=1_500, history_events=50_000, total=total, late_seconds=LATE_SECONDS)
     random = Random(4)
     with staged_sources(kafka, tmp_path, SandboxConfig(audit_events=plan, export_rate_limit=LIMIT)) as stage:
         for fault in BAD_PAGES:
