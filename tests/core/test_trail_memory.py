@@ -38,7 +38,8 @@ class Sums(Loop):
         self.writes[-1] = Write((), {})
         for emission in write.emissions:
             self.out[int(emission.key)] += 1
-        if len(self.writes) % 10 == 0:
+        assert len(write.emissions) < MOST + PAGE
+        if len(self.writes) % 100 == 0:
             assert sum(type(each) is Emission for each in gc.get_objects()) < 2 * (MOST + PAGE)
             assert self.remembered() <= REMEMBERED
 
