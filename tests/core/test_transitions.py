@@ -106,14 +106,16 @@ def test_an_execution_from_its_start_to_its_end() -> None:
 def test_one_that_runs_is_followed_when_no_list_has_it_any_more() -> None:
     executions = api()
     execution = executions.execution("e", NOW - MINUTE)
+    executions.execution("f", NOW - MINUTE, status="completed", end=NOW)  # of the same second
     player = Player(EXECUTIONS, executions)
     player.play(NOW)
     assert player.play(NOW + 90 * DAY) == []
     execution.status = "waiting"
+    executions.workflow("w", workflowName="Goodbye", applicationId="7")
     [waiting] = player.play(NOW + 91 * DAY)
     assert waiting.doc == {
         "workflowId": "w",
-        "workflowName": "Leavers",
+        "workflowName": "Goodbye",
         "applicationId": "7",
         "executionId": "e",
         "sequence": 2,
@@ -138,7 +140,11 @@ def test_the_end_is_asked_for_only_where_the_list_did_not_have_it() -> None:
     assert states(player.play(NOW)) == [("w/a", 1, "cancelled"), ("w/b", 1, "completed")]
     assert len(windows(player)) == 1
     executions.executions["w", "a"].end = NOW
-    assert states(player.play(NOW + MINUTE)) == [("w/a", 2, "cancelled")]  # now it is known when
+    [known] = player.play(NOW + MINUTE)  # now it is known when
+    assert (states([known]), known.at) == ([("w/a", 2, "cancelled")], NOW)
+    executions.executions["w", "a"].status = "failed"
+    [changed] = player.play(NOW + MINUTE)  # and nobody knows when it changed again
+    assert (states([changed]), changed.at) == ([("w/a", 3, "failed")], None)
 
 
 def test_one_that_ends_between_list_and_details_goes_out_once_with_its_end() -> None:
@@ -206,7 +212,9 @@ def test_one_that_is_neither_listed_nor_to_be_had_is_closed() -> None:
     assert player.play(NOW + 4 * HOUR) == []
     player.play(NOW + 5 * HOUR)
     assert looked_at(player) == []
-    player.play(NOW + 4 * HOUR + 61 * MINUTE + MARGIN_MS)
+    player.play(NOW + 5 * HOUR + MARGIN_MS)
+    assert "execution/w/e" in player.cursor
+    player.play(NOW + 5 * HOUR + MARGIN_MS + 1000)
     assert list(player.cursor) == ["head"]
 
 
@@ -298,6 +306,14 @@ def test_what_lists_show_for_ever_as_it_has_no_end_stays_known() -> None:
     assert list(player.cursor) == ["head"]
 
 
+def test_in_one_round_one_look_is_enough() -> None:
+    executions = api(listed_by="either")
+    executions.execution("e", NOW - 5 * DAY)
+    player = Player(EXECUTIONS, executions, max_window_days=1)
+    assert len(player.play(NOW)) == 1
+    assert looked_at(player) == ["e"]
+
+
 def test_a_longer_overlap_does_not_bring_back_what_is_forgotten() -> None:
     executions = api()
     executions.execution("e", NOW - 5 * HOUR, status="completed", end=NOW - 5 * HOUR)
@@ -306,7 +322,7 @@ def test_a_longer_overlap_does_not_bring_back_what_is_forgotten() -> None:
     player.options = EXECUTIONS.options(overlap_minutes=600)
     assert player.play(NOW + HOUR) == []
     assert windows(player) == [("2025-12-31T23:00:00Z", "2026-01-01T01:00:00Z")]
-    player.play(NOW + 20 * HOUR)
+    assert player.play(NOW + 20 * HOUR) == []
     player.play(NOW + 21 * HOUR)
     assert windows(player) == [("2026-01-01T10:00:00Z", "2026-01-01T21:00:00Z")]  # it has grown
 
