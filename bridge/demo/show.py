@@ -99,6 +99,8 @@ class _Show:
         self._settings = _settings(kafka, sandbox)
         self._topics = wiring.sink_topics(self._settings)
         self._producers = self._make_producers()
+        outputs = wiring.output_topics(self._settings).values()
+        kafka.create([self._settings.kafka.cursors_topic, *(output.topic for output in outputs)])
 
     async def play(self) -> Books:
         ended = asyncio.Event()
@@ -205,7 +207,7 @@ def _settings(kafka: EmbeddedKafka, sandbox: SandboxServer) -> config.Settings:
                 "client_id": credential.client_id,
                 "client_secret": credential.client_secret,
             },
-            # The embedded Kafka makes its topics itself.
+            # The embedded Kafka has nobody who would create topics as described.
             "kafka": {"bootstrap_servers": kafka.bootstrap, "create_topics": False},
             "sinks": {stream: {"batch": {"max_age_seconds": 2}} for stream in SINKS},
             "sources": {stream: {"enabled": True, "poll_interval_seconds": 1} for stream in SOURCES},
