@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
@@ -99,8 +100,7 @@ class _Show:
         self._settings = _settings(kafka, sandbox)
         self._topics = wiring.sink_topics(self._settings)
         self._producers = self._make_producers()
-        outputs = wiring.output_topics(self._settings).values()
-        kafka.create([self._settings.kafka.cursors_topic, *(output.topic for output in outputs)])
+        kafka.create(self._topic_names())
 
     async def play(self) -> Books:
         ended = asyncio.Event()
@@ -118,6 +118,12 @@ class _Show:
                 holdings = await Witness(self._settings, api).holdings(SETTLE_SECONDS)
             ended.set()
         return Books(await self._sheets(running), holdings)
+
+    def _topic_names(self) -> Iterator[str]:
+        yield from (self._settings.kafka.journal_topic, self._settings.kafka.cursors_topic)
+        yield from (output.topic for output in wiring.output_topics(self._settings).values())
+        for topic in self._topics.values():
+            yield from (each.topic for each in (topic, topic.dead_letters, topic.in_doubt) if each)
 
     def _make_producers(self) -> dict[str, SampleProducer]:
         rate = RATE
