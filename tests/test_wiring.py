@@ -4,6 +4,7 @@ import pytest
 
 from bridge import config, wiring
 from bridge.core.errors import ConfigError
+from bridge.wiring.clients import client_settings
 
 
 def test_users_cannot_be_keyed_by_app_alone() -> None:
@@ -22,3 +23,9 @@ def test_a_stream_that_is_turned_off_runs_when_it_is_asked_for() -> None:
     settings = config.Settings.model_validate({"sinks": {"spend": {"enabled": False}}})
     assert "spend" not in wiring.sink_topics(settings)
     assert list(wiring.sink_topics(settings, ["spend"])) == ["spend"]
+
+
+@pytest.mark.parametrize(("rate", "share"), [(10, 2.5), (None, None)])
+def test_replicas_share_the_rate(rate: float | None, share: float | None) -> None:
+    productiv = config.Productiv(requests_per_second=rate, replicas=4)
+    assert client_settings(productiv).rate == share

@@ -83,17 +83,24 @@ class Productiv(Section):
         le=1000,
         description="Connections to the API at most, over all streams of this process.",
     )
+    replicas: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="Processes of the bridge that run with these credentials; each takes an equal share of "
+        "requests_per_second and export_requests_per_second.",
+    )
     requests_per_second: float | None = Field(
         default=None,
         gt=0,
-        description="Requests per second at most, over all streams of this process. null = no limit on our "
+        description="Requests per second at most, over all streams and replicas. null = no limit on our "
         "side.",
     )
     export_requests_per_second: float | None = Field(
         default=20,
         gt=0,
         description="Requests per second at most to the export API, which sources and `apps list` ask, over "
-        "all sources of this process; the API allows 20. null = no limit on our side.",
+        "all of them and all replicas; the API allows 20. null = no limit on our side.",
     )
     retry_after_cap_seconds: float = Field(
         default=300,
@@ -113,6 +120,10 @@ class Productiv(Section):
             for key in ("client_id", "client_secret")
         )
         return self
+
+    def share(self, rate: float | None) -> float | None:
+        """What one replica may take of a rate that all of them share; None is no limit for any."""
+        return None if rate is None else rate / self.replicas
 
     def current_client_id(self) -> str:
         """The client id as it stands now; a file is read anew.

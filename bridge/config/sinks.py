@@ -163,9 +163,18 @@ class Sink(Section):
     batch: Batch = Field(
         default_factory=Batch, description="When an open batch closes: at whichever limit it meets first."
     )
-    in_flight: int = Field(default=16, ge=1, le=1000, description="Requests of this stream at once, at most.")
+    in_flight: int = Field(
+        default=16,
+        ge=1,
+        le=1000,
+        description="Requests of this stream at once, at most. Fewer while the API throttles, fails or slows "
+        "down.",
+    )
     in_flight_per_app: int = Field(
-        default=4, ge=1, le=1000, description="Requests at once for one app, at most."
+        default=4,
+        ge=1,
+        le=1000,
+        description="Requests at once for one app, at most. Fewer while they fail or are throttled.",
     )
     max_outstanding_records: int = Field(
         default=100_000,

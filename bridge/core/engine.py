@@ -80,6 +80,11 @@ class Engine:
         return self._sender.in_flight
 
     @property
+    def concurrency_limit(self) -> int:
+        """Requests that may be under way now."""
+        return self._sender.concurrency_limit
+
+    @property
     def gathering(self) -> int:
         """Records held until the whole they belong to is complete."""
         return self._entrance.records if self._entrance is not None else 0

@@ -7,6 +7,7 @@ from typing import assert_never
 
 from bridge.core.backoff import Backoff
 from bridge.core.batcher import Batch, Lane
+from bridge.core.concurrency import Concurrency
 from bridge.core.offsets import Hold, Offsets
 from bridge.core.outcome import Accepted, Denied, InDoubt, Outcome, Rejected, Throttled, Unavailable
 from bridge.core.record import Refused
@@ -17,12 +18,14 @@ class SendLimits:
     """Requests at once: `in_flight` for the stream, `in_flight_per_lane` for one app; how retries wait.
 
     `park` says that a batch whose answer was lost is not sent again, but put aside for somebody to decide.
+    `start` is how many requests of the stream may be under way before anything is known of the API.
     """
 
     in_flight: int
     in_flight_per_lane: int
     backoff: Backoff
     park: bool = False
+    start: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ Verdict = Settle | Bury | Park
 
 @dataclass(slots=True)
 class _Lane:
+    concurrency: Concurrency
     queue: deque[Batch] = field(default_factory=deque)
     in_flight: int = 0
     failures: int = 0
@@ -79,7 +83,11 @@ class _Lane:
 
 
 class Sender:
-    """The lanes of one stream. A lane that fails waits alone and comes back with one request at a time."""
+    """The lanes of one stream. A lane that fails waits alone and comes back with one request at a time.
+
+    How many requests it may have under way after that, and the stream as a whole, follows the load that the
+    API bears.
+    """
 
     def __init__(self, limits: SendLimits, topic: str, offsets: Offsets, draw: Callable[[], float]) -> None:
         self._limits = limits
@@ -87,12 +95,19 @@ class Sender:
         self._offsets = offsets
         self._draw = draw
         self._lanes: dict[Lane, _Lane] = {}  # in order of turn: a lane that sent goes to the end
-        self._in_flight: set[Batch] = set()
+        self._in_flight: dict[Batch, float] = {}  # and when each was taken
+        # The failures of one app are its lane's own trouble; it takes those of two to tell of the API.
+        self._concurrency = Concurrency(min(limits.start, limits.in_flight), limits.in_flight, sources=2)
 
     @property
     def in_flight(self) -> int:
         """How many batches were taken and have not returned."""
         return len(self._in_flight)
+
+    @property
+    def concurrency_limit(self) -> int:
+        """How many batches may be in flight now."""
+        return self._concurrency.limit
 
     @property
     def bytes(self) -> int:
@@ -103,19 +118,22 @@ class Sender:
     def add(self, batches: Iterable[Batch]) -> None:
         """Queues closed batches behind those of the same lane."""
         for batch in batches:
-            self._lanes.setdefault(batch.lane, _Lane()).queue.append(batch)
+            if batch.lane not in self._lanes:
+                most = self._limits.in_flight_per_lane
+                self._lanes[batch.lane] = _Lane(Concurrency(most, most))
+            self._lanes[batch.lane].queue.append(batch)
 
     def take(self, now: float) -> Batch | None:
         """The next batch that may be sent now, counted as in flight; lanes take turns. None if none may."""
-        if self.in_flight >= self._limits.in_flight:
+        if self.in_flight >= self._concurrency.limit:
             return None
         for key, lane in self._lanes.items():
-            allowed = 1 if lane.cause is not None else self._limits.in_flight_per_lane
+            allowed = 1 if lane.cause is not None else lane.concurrency.limit
             if lane.queue and lane.in_flight < allowed and lane.blocked_until <= now:
                 batch = lane.queue.popleft()
                 batch.attempts += 1
                 lane.in_flight += 1
-                self._in_flight.add(batch)
+                self._in_flight[batch] = now
                 self._lanes[key] = self._lanes.pop(key)
                 return batch
         return None
@@ -125,7 +143,7 @@ class Sender:
 
         Also None while every request slot is taken: then a returning batch is what brings the next try.
         """
-        if self.in_flight >= self._limits.in_flight:
+        if self.in_flight >= self._concurrency.limit:
             return None
         waiting = (
             lane.blocked_until
@@ -149,8 +167,9 @@ class Sender:
     def returned(self, batch: Batch, outcome: Outcome, now: float) -> Verdict | None:
         """Takes a batch back with its outcome: it is settled, buried, queued again, or split and queued."""
         lane = self._lanes[batch.lane]
+        self._note_load(lane, batch, outcome, now)
         lane.in_flight -= 1
-        self._in_flight.discard(batch)
+        del self._in_flight[batch]
         verdict = self._judge(lane, batch, outcome, now)
         if lane.idle:
             del self._lanes[batch.lane]
@@ -163,6 +182,16 @@ class Sender:
             lane.queue.extend(batch for batch in queue if self._keep_owned(batch))
             if lane.idle:  # one that waits stays: its app's records of other partitions must wait too
                 del self._lanes[key]
+
+    def _note_load(self, lane: _Lane, batch: Batch, outcome: Outcome, now: float) -> None:
+        if isinstance(outcome, Denied):  # which says nothing of load
+            return
+        sent = self._in_flight[batch]
+        failure = batch.app if isinstance(outcome, Throttled | Unavailable | InDoubt) else None
+        lane.concurrency.answered(sent, now, lane.in_flight, failure)
+        # Only requests of like size are compared: a batch of one record is no measure for one of a thousand.
+        kind = len(batch).bit_length() if isinstance(outcome, Accepted) else None
+        self._concurrency.answered(sent, now, self.in_flight, failure, kind)
 
     def _judge(self, lane: _Lane, batch: Batch, outcome: Outcome, now: float) -> Verdict | None:
         match outcome:

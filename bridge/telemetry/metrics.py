@@ -325,6 +325,10 @@ GAUGES: dict[str, tuple[str, Callable[[StreamView], float | None]]] = {
         lambda view: view.lag,
     ),
     "bridge_requests_in_flight": ("Requests to the API under way.", lambda view: view.engine.in_flight),
+    "bridge_concurrency_limit": (
+        "Requests to the API that may be under way now: as many as it bears, up to in_flight.",
+        lambda view: view.engine.concurrency_limit,
+    ),
     "bridge_assigned_partitions": (
         "Partitions that this process reads.",
         lambda view: len(view.engine.offsets.partitions),

@@ -23,8 +23,8 @@ def client_settings(productiv: config.Productiv) -> ClientSettings:
         read_timeout=productiv.timeouts.read_seconds,
         pool_timeout=productiv.timeouts.pool_seconds,
         max_connections=productiv.max_connections,
-        rate=productiv.requests_per_second,
-        export_rate=productiv.export_requests_per_second,
+        rate=productiv.share(productiv.requests_per_second),
+        export_rate=productiv.share(productiv.export_requests_per_second),
         retry_after_cap=productiv.retry_after_cap_seconds,
     )
 

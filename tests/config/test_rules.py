@@ -305,6 +305,7 @@ def test_the_limits_of_numbers(file: ConfigFile) -> None:
         ("productiv.max_connections", None, "1000"),
         ("productiv.timeouts.read_seconds", None, "600"),
         ("productiv.requests_per_second", "0.001", None),
+        ("productiv.replicas", "1", "1000"),
         ("sinks.usage.batch.max_records", "1", "1000"),
         ("sinks.usage.flood_guard.share", None, "1"),
         ("http.port", "0", "65535"),

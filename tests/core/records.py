@@ -51,13 +51,14 @@ def limits(
     max_age: float = 5.0,
     in_flight: int = 16,
     in_flight_per_lane: int = 4,
+    start: int | None = None,
     flood: FloodLimits = NO_GUARD,
     max_outstanding_records: int = 10**6,
     max_outstanding_bytes: int = 10**9,
 ) -> EngineLimits:
     return EngineLimits(
         batch=BatchLimits(max_records, max_bytes, max_age),
-        send=SendLimits(in_flight, in_flight_per_lane, Backoff(1.0, 60.0)),
+        send=SendLimits(in_flight, in_flight_per_lane, Backoff(1.0, 60.0), start=start or in_flight),
         flood=flood,
         max_outstanding_records=max_outstanding_records,
         max_outstanding_bytes=max_outstanding_bytes,

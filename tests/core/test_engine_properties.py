@@ -41,9 +41,16 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
         self.accepted: set[int] = set()
         self.buried: set[At] = set()
 
-    @initialize(max_records=st.integers(1, 5), in_flight=st.integers(1, 4), per_lane=st.integers(1, 3))
-    def begin(self, max_records: int, in_flight: int, per_lane: int) -> None:
-        bounds = limits(max_records=max_records, in_flight=in_flight, in_flight_per_lane=per_lane)
+    @initialize(
+        max_records=st.integers(1, 5),
+        in_flight=st.integers(1, 4),
+        per_lane=st.integers(1, 3),
+        start=st.integers(1, 4),
+    )
+    def begin(self, max_records: int, in_flight: int, per_lane: int, start: int) -> None:
+        bounds = limits(
+            max_records=max_records, in_flight=in_flight, in_flight_per_lane=per_lane, start=start
+        )
         self.engine = Engine(STREAM, "things", bounds, draw=Random(1).random)
         self.engine.offsets.assign(PARTITIONS)
         self.per_lane = per_lane
@@ -147,6 +154,7 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
     def requests_stay_within_bounds(self) -> None:
         if hasattr(self, "engine"):
             assert len(self.in_flight) == self.engine.in_flight <= self.most_in_flight
+            assert 1 <= self.engine.concurrency_limit <= self.most_in_flight
             for app in APPS:
                 assert sum(batch.app == app for batch in self.in_flight) <= self.per_lane
 

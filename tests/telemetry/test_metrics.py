@@ -159,6 +159,7 @@ def test_gauges_are_read_when_asked() -> None:
     gauges = ("records_outstanding", "lag_records", "requests_in_flight", "assigned_partitions",
               "lanes_waiting", "denied", "flood_guard_tripped")  # fmt: skip
     assert [stream_value(metrics, f"bridge_{gauge}") for gauge in gauges] == [0, 12, 0, 1, 0, 0, 0]
+    assert stream_value(metrics, "bridge_concurrency_limit") == 16
     view.engine.receive(decoded(*((0, 10 + n, app, n) for n, app in enumerate("aabbc"))), 0.0)
     first, second = view.engine.take(0.0), view.engine.take(0.0)
     assert first is not None
