@@ -212,10 +212,15 @@ async def _run_until(
 
 async def _beat(client: Client, sinks: dict[str, Sink], pulse: Pulse) -> None:
     """Shows that the loop turns, and keeps a token at hand so that readiness says whether we could send."""
+    said: dict[str, str] = {}
     while True:
         pulse.beat()
-        for sink in sinks.values():
-            await client.ensure_token(sink.stream.operation)
+        for name, sink in sinks.items():
+            failure = await client.ensure_token(sink.stream.operation)
+            reason = "" if failure is None else getattr(failure, "reason", "throttled")
+            if reason and reason != said.get(name):
+                log.warning("no_access_token", stream=name, reason=reason)
+            said[name] = reason
         await asyncio.sleep(BEAT_SECONDS)
 
 
