@@ -12,6 +12,7 @@ from bridge.core.errors import BridgeError
 from bridge.core.journal import Entry
 from bridge.core.ports import Fenced, Lease
 from bridge.kafka.journal_entries import JournalFormat
+from bridge.kafka.rotation import FollowingProducer
 from bridge.kafka.topic_news import TopicNews
 from bridge.telemetry.logs import librdkafka_logger
 
@@ -71,8 +72,7 @@ class KafkaJournal:
     def _lease(self, partition: int, place: int) -> "_KafkaLease":
         """From here on the producer of an earlier owner is refused, whatever it still believes."""
         name = self._form.transactional_id(partition)
-        settings = {**self._settings, **FIXED, "transactional.id": name}
-        producer = Producer(settings, logger=librdkafka_logger())
+        producer = FollowingProducer(self._settings, {**FIXED, "transactional.id": name})
         producer.init_transactions(CALL_SECONDS)
         return _KafkaLease(producer, self._topic, place, self._form, partition, self._threads)
 

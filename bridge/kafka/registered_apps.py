@@ -21,6 +21,7 @@ from confluent_kafka import (
 )
 
 from bridge.core.errors import BridgeError
+from bridge.kafka.refusals import Refusals
 from bridge.telemetry.logs import librdkafka_logger
 
 SECONDS = 30.0  # for the whole of a reading or a writing; both take milliseconds where the cluster is well
@@ -64,11 +65,15 @@ class RegisteredApps:
         Raises:
             BridgeError: Kafka does not answer in time, or the topic holds something else.
         """
-        consumer = Consumer({**self._settings, **READING}, logger=librdkafka_logger())
+        refusals = Refusals()
+        told = {**self._settings, **READING, "error_cb": refusals}
+        consumer = Consumer(told, logger=librdkafka_logger())
         try:
             return self._read(consumer, time.monotonic() + self._seconds)
         except KafkaException as error:
-            raise BridgeError(f"cannot read topic {self._topic}: {error.args[0].str()}") from None
+            consumer.poll(0)  # which tells `refusals`
+            why = refusals.recent or error.args[0].str()
+            raise BridgeError(f"cannot read topic {self._topic}: {why}") from None
         finally:
             consumer.close()
 

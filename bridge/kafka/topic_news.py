@@ -7,6 +7,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from bridge.core.errors import BridgeError
+from bridge.kafka.rotation import FollowingConsumer
 from bridge.telemetry.logs import librdkafka_logger
 
 FIXED: dict[str, Any] = {
@@ -16,6 +17,9 @@ FIXED: dict[str, Any] = {
     "auto.offset.reset": "earliest",
     "group.id": "productiv-bridge-reader",  # never joined: partitions are assigned by hand
 }
+
+# For one answer of the cluster: whoever asks with a password that has rotated meanwhile must ask again.
+ANSWER_SECONDS = 10.0
 
 
 class TopicNews:
@@ -29,7 +33,7 @@ class TopicNews:
     def __init__(self, settings: Mapping[str, Any], topic: str, partitions: list[int] | None = None) -> None:
         self._topic = topic
         self._settings = settings
-        self._consumer = Consumer({**settings, **FIXED}, logger=librdkafka_logger())
+        self._consumer = FollowingConsumer(settings, FIXED)
         self._partitions = partitions
         self._next: dict[int, int] = {}
 
@@ -41,7 +45,7 @@ class TopicNews:
             KafkaException: the cluster does not answer.
         """
         until = time.monotonic() + seconds
-        ends = self._ends(seconds)
+        ends = self._ends(min(seconds, ANSWER_SECONDS))
         if not self._next:
             self._consumer.assign([TopicPartition(self._topic, p, 0) for p in ends])
             self._next = dict.fromkeys(ends, 0)
@@ -62,7 +66,9 @@ class TopicNews:
 
     def _ends(self, seconds: float) -> dict[int, int]:
         # A consumer of committed records would be told the end of those only.
-        asking = Consumer({**self._settings, **FIXED, "isolation.level": "read_uncommitted"})
+        asking = Consumer(
+            {**self._settings, **FIXED, "isolation.level": "read_uncommitted"}, logger=librdkafka_logger()
+        )
         try:
             wanted = self._partitions
             if wanted is None:

@@ -79,6 +79,11 @@ class BridgeProcess:
         """SIGTERM, and the exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
+        return self.exit_code()
+
+    def exit_code(self) -> int:
+        """Waits until it ends."""
+        assert self._process is not None
         return self._process.wait(PATIENCE)
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """One stage for a flow test: topics, a sandbox API, producers, and as many bridges as it takes."""
 
 import json
+import ssl
 import urllib.request
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -51,10 +52,13 @@ class Stage:
     stream: str = "usage"
     in_doubt: str | None = None
     journal: str = "not-used"
+    https: ssl.SSLContext | None = None
     bridges: list[BridgeProcess] = field(default_factory=list)
 
-    def bridge(self, **sink: Any) -> BridgeProcess:
-        """One more bridge, not started yet; `sink` are settings of its sink."""
+    def bridge(
+        self, kafka: dict[str, Any] | None = None, productiv: dict[str, Any] | None = None, **sink: Any
+    ) -> BridgeProcess:
+        """One more bridge, not started yet, with other settings than usual of Kafka, the API and its sink."""
         settings = {
             "productiv": {
                 "api_url": self.sandbox.url,
@@ -62,13 +66,19 @@ class Stage:
                 "client_id": "sandbox",
                 "client_secret_file": str(self.secret_file),
                 "timeouts": {"read_seconds": 5},
+                **(productiv or {}),
             },
             "kafka": {
                 "bootstrap_servers": self.kafka.bootstrap,
                 "group_prefix": f"test-{self.topic}",
                 "create_topics": False,
                 "journal_topic": self.journal,
-                "settings": {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500},
+                **(kafka or {}),
+                "settings": {
+                    "session.timeout.ms": 6000,
+                    "heartbeat.interval.ms": 500,
+                    **(kafka or {}).get("settings", {}),
+                },
             },
             "sinks": {
                 self.stream: {
@@ -174,7 +184,7 @@ class Stage:
 
     def _ask(self, path: str, body: bytes | None = None, method: str | None = None) -> Any:
         request = urllib.request.Request(self.sandbox.url + path, body, method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=30, context=self.https) as answer:
             return json.load(answer)
 
     # -- Kafka's side --------------------------------------------------------------------------------------
