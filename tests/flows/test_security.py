@@ -55,6 +55,7 @@ def over_sasl(secured: Secured, folder: Path, mechanism: str, **settings: str) -
             "security.protocol": "SASL_SSL",
             "ssl.ca.location": str(secured.servers.write(folder)),
             "sasl.mechanism": mechanism,
+            "debug": "conf,security,broker",  # for what must not stand in the log
             **{name.replace("_", "."): value for name, value in settings.items()},
         },
     }
@@ -109,7 +110,9 @@ def test_a_password_rotates_while_payments_go_on(
     file.write_text(f"{secured.password}\n")
     with staged(secured_kafka, tmp_path, stream="spend") as stage:
         kafka = with_password(over_sasl(secured, tmp_path, mechanism), file)
-        bridge = stage.bridge(kafka, batch={"max_records": 100, "max_age_seconds": 0.2}).start()
+        bridge = stage.bridge(kafka, batch={"max_records": 100, "max_age_seconds": 0.2})
+        bridge.change(log={"level": "debug"})
+        bridge.start()
         records = payments(1_000)
         stage.produce([b"not a payment", *records[:500]])
         eventually(lambda: accepted(stage) == 500, "the first half is taken")
@@ -221,7 +224,9 @@ def test_kafka_by_tokens_that_librdkafka_fetches(
     kafka["settings"]["sasl.oauthbearer.token.endpoint.url"] = tokens.url
     kafka["settings_files"] = {"sasl.oauthbearer.client.secret": str(file)}
     with staged(secured_kafka, tmp_path) as stage:
-        bridge = stage.bridge(kafka).start()
+        bridge = stage.bridge(kafka)
+        bridge.change(log={"level": "debug"})
+        bridge.start()
         stage.produce(usage(n) for n in range(1_000))
         stage.delivered(1_000)
         first = tokens.given
