@@ -120,7 +120,7 @@ def test_nothing_private_gets_out(mock_kafka: Cluster[MockBroker], tmp_path: Pat
         eventually(lambda: bridge.books()["dead_lettered"] > 80, "records were buried")
         shown = pages(bridge)
         bridge.stop()
-        headers = [each for dead in stage.buried() for each in dead.headers() or []]
+        headers: list[Any] = [each for dead in stage.buried() for each in dead.headers() or []]
         told = str([(name, value) for name, value in headers if name.startswith("bridge.")])
     log = bridge.log.read_text()
     assert "bridge.response" in told
