@@ -111,6 +111,7 @@ class Sink:
         """What keeps the stream from its work; an empty list if nothing does."""
         reasons = {
             "has not joined its consumer group": not self._joined,
+            f"Kafka: {self._consumer.refused}": self._consumer.refused is not None,
             f"flood guard: {self.engine.tripped}": self.engine.tripped is not None,
             "the API refuses the credentials": self.engine.denied,
             f"another process writes the journal of partitions {sorted(self._taken_over)}": bool(

@@ -147,10 +147,13 @@ class Source:
 
     def not_ready(self) -> list[str]:
         """What keeps the stream from its work; an empty list if nothing does."""
-        if not self._joined:
-            return ["has not joined its consumer group"]
         failed = self._failed
-        return [str(failed)] if failed is not None and failed.label not in _PASSING else []
+        reasons = {
+            "has not joined its consumer group": not self._joined,
+            f"Kafka: {self._membership.refused}": self._membership.refused is not None,
+            str(failed): failed is not None and failed.label not in _PASSING,
+        }
+        return [reason for reason, holds in reasons.items() if holds]
 
     # -- rebalances: called by the membership while its poll waits -----------------------------------------
 

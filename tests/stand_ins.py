@@ -143,6 +143,10 @@ class Topic:
         self._store(offsets)
         self._committed(offsets)
 
+    @property
+    def refused(self) -> None:
+        return None
+
     async def ends(self) -> dict[int, int]:
         return {partition: len(self.log[partition]) for partition in self._position}
 

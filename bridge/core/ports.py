@@ -38,6 +38,11 @@ class Owner(Protocol):
 class Membership(Protocol):
     """One member of a consumer group, on one topic: where records come from and offsets go."""
 
+    @property
+    def refused(self) -> str | None:
+        """Why the cluster and we do not talk, if certificates or credentials are in the way."""
+        ...
+
     async def start(self, owner: Owner, committed: Callable[[dict[int, int]], None]) -> None:
         """Joins the group. `committed` is called in the event loop when the broker has taken a commit."""
 

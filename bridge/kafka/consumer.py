@@ -10,7 +10,8 @@ from confluent_kafka import Consumer as KafkaConsumer
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from bridge.core.ports import Owner
-from bridge.telemetry.logs import librdkafka_logger
+from bridge.kafka.refusals import Refusals
+from bridge.kafka.rotation import FollowingConsumer
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -36,7 +37,9 @@ class Consumer:
 
     def __init__(self, settings: Mapping[str, Any], topic: str, group: str) -> None:
         self._topic = topic
-        self._settings = {"auto.offset.reset": "earliest", **settings, **FIXED, "group.id": group}
+        self._settings = settings
+        self._group = group
+        self._refusals = Refusals()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"kafka-{topic}")
         self._paused = False
         self._committing = False
@@ -61,13 +64,25 @@ class Consumer:
                 # The next commit carries the same offsets, and a new owner starts from the last good one.
                 log.warning("commit_failed", topic=self._topic, error=error.str())
 
-        self._kafka = KafkaConsumer({**self._settings, "on_commit": on_commit}, logger=librdkafka_logger())
+        fixed = {
+            **FIXED,
+            "auto.offset.reset": "earliest",
+            "group.id": self._group,
+            "on_commit": on_commit,
+            "error_cb": self._refusals,
+        }
+        self._kafka = FollowingConsumer(self._settings, fixed)
         self._kafka.subscribe(
             [self._topic],
             on_assign=lambda _, ps: wait_for(owner.assigned([p.partition for p in ps])),
             on_revoke=on_revoke,
             on_lost=lambda _, ps: wait_for(owner.lost([p.partition for p in ps])),
         )
+
+    @property
+    def refused(self) -> str | None:
+        """Why Kafka and we do not talk, if certificates or credentials are in the way."""
+        return self._refusals.recent
 
     async def poll(self, limit: int, seconds: float) -> list[Message]:
         """Up to `limit` messages, waiting at most so many `seconds` for them.

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from bridge.core.record import Refused
-from bridge.telemetry.logs import librdkafka_logger
+from bridge.kafka.rotation import FollowingProducer
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ class DeadLetters:
 
     def __init__(self, settings: Mapping[str, Any], topic: str) -> None:
         self._topic = topic
-        self._producer = Producer({**settings, **FIXED}, logger=librdkafka_logger())
+        self._producer = FollowingProducer(settings, FIXED)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"kafka-{topic}")
 
     async def write(self, refused: Sequence[Refused]) -> None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from bridge.core.errors import BridgeError
-from bridge.telemetry.logs import librdkafka_logger
+from bridge.kafka.rotation import FollowingProducer
 
 log = structlog.get_logger(__name__)
 
@@ -59,8 +59,7 @@ class FencedProducer:
     def __init__(self, settings: Mapping[str, Any], transactional_id: str) -> None:
         self.fenced = False
         """Whether another has opened the id, or Kafka allows no more for good. Nothing is written then."""
-        fixed = {**FIXED, "transactional.id": transactional_id}
-        self._producer = Producer({**settings, **fixed}, logger=librdkafka_logger())
+        self._producer = FollowingProducer(settings, {**FIXED, "transactional.id": transactional_id})
 
     def open(self) -> None:
         """To be called once, before all else: from here on an earlier owner of the id is refused.

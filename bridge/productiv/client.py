@@ -15,6 +15,7 @@ from bridge.core.polling import Page
 from bridge.core.record import Doc
 from bridge.core.stream import Operation
 from bridge.productiv.auth import Credentials, Token, TokenFailure, Tokens
+from bridge.productiv.certificates import FollowingContext
 from bridge.productiv.contracts import CONTRACTS, Call, Question
 from bridge.productiv.exchange import MAX_ANSWER_BYTES, exchange
 from bridge.productiv.settings import ClientSettings
@@ -264,8 +265,10 @@ def _unquoted(failed: Failed) -> Failed:
 
 
 def _http(settings: ClientSettings, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+    files = settings.certificates
     return httpx.AsyncClient(
         transport=transport,
+        verify=True if files is None else FollowingContext(files),
         # A proxy named in the environment is used, but never for a sandbox on the same machine.
         mounts={f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")},
         headers={

@@ -1,7 +1,9 @@
-"""What the client needs to be told. It has no defaults: the configuration states them once."""
+"""What the client needs to be told. The configuration states all defaults."""
 
 from dataclasses import dataclass
 from typing import Literal
+
+from bridge.productiv.certificates import CertificateFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +15,8 @@ class ClientSettings:
     Timeouts are in seconds: for a connection, for each piece sent or read, and for a free connection when all
     `max_connections` are in use. `rate` is requests per second at most, evenly spaced; None for no limit of
     our own; `export_rate` is the same for the calls of the export API, which do not count among the others.
-    `retry_after_cap` is the longest wait in seconds that the API may ask for.
+    `retry_after_cap` is the longest wait in seconds that the API may ask for. `certificates` say whom to
+    trust and who we are, at both addresses; None for the system's authorities and no certificate.
     """
 
     api_url: str
@@ -28,6 +31,7 @@ class ClientSettings:
     rate: float | None
     export_rate: float | None
     retry_after_cap: float
+    certificates: CertificateFiles | None = None
 
     @property
     def deadline(self) -> float:

@@ -4,6 +4,7 @@ The client has no token and no cookies, so that none can reach the storage, and 
 """
 
 import logging
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -71,7 +72,7 @@ class Storage:
         )
         try:
             response = await self._http.send(request, stream=True)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, ssl.SSLError) as error:
             return NotStored("trouble", f"no answer from {address.host}: {type(error).__name__}")
         await response.aclose()
         return _judged(response.status_code, address.host)

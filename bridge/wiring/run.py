@@ -24,6 +24,7 @@ from bridge.delivery import Direct, Journaled
 from bridge.kafka.consumer import Consumer
 from bridge.kafka.dead_letters import DeadLetters
 from bridge.kafka.journal import KafkaJournal
+from bridge.kafka.rotation import RotatingSettings
 from bridge.kafka.topics import Topic
 from bridge.productiv.client import Client
 from bridge.reconcile.connect import app_id, connected
@@ -37,6 +38,7 @@ from bridge.telemetry.metrics import Metrics
 from bridge.wiring.apps import with_app_ids
 from bridge.wiring.clients import api_client
 from bridge.wiring.commands import in_doubt
+from bridge.wiring.credentials import follow_credentials
 from bridge.wiring.sources import build_sources, output_topics
 from bridge.wiring.topics import create_topics, journal_format, sink_topics, topic_decoder
 
@@ -83,14 +85,15 @@ async def run(
     metrics = Metrics(time.time)
     pulse = Pulse()
     async with api_client(settings, metrics.request) as client:
-        sinks = {name: _sink(settings, topic, client, metrics) for name, topic in topics.items()}
-        sources = await build_sources(settings, source_names, outputs, client, metrics)
+        kafka = RotatingSettings(settings.kafka.client_settings)
+        sinks = {name: _sink(settings, kafka, topic, client, metrics) for name, topic in topics.items()}
+        sources = await build_sources(settings, kafka, source_names, outputs, client, metrics)
         streams: dict[str, Sink | Source] = {**sinks, **sources}
         with _operations_port(settings, metrics, pulse, lambda: _not_ready(client, streams)) as url:
             started(Running(sinks, sources, url))
             log.info("started", streams=list(streams), operations_port=url)
             jobs = _reconcile_jobs(settings, topics, sinks, client, metrics)
-            await _run_until(stop, sinks, sources, jobs, client, pulse, settings)
+            await _run_until(stop, sinks, sources, jobs, client, pulse, settings, kafka)
     log.info("stopped")
 
 
@@ -114,7 +117,9 @@ async def poll_once(settings: config.Settings, stop: asyncio.Event, only: Collec
         await asyncio.to_thread(create_topics, settings, {}, outputs)
     metrics = Metrics(time.time)
     async with api_client(settings, metrics.request) as client:
-        sources = await build_sources(settings, names, outputs, client, metrics)
+        sources = await build_sources(
+            settings, settings.kafka.client_settings(), names, outputs, client, metrics
+        )
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(source.run(once=True)) for source in sources.values()]
             ending = tasks.create_task(_stop_when(stop, sources.values()))
@@ -180,9 +185,10 @@ def _reconcile_jobs(
     ]
 
 
-def _sink(settings: config.Settings, topic: Topic, client: Client, metrics: Metrics) -> Sink:
+def _sink(
+    settings: config.Settings, kafka: RotatingSettings, topic: Topic, client: Client, metrics: Metrics
+) -> Sink:
     stream, chosen = SINKS[topic.stream], settings.sinks[topic.stream]
-    kafka = settings.kafka.client_settings()
     bounds = GateBounds(chosen.max_outstanding_records, chosen.max_outstanding_bytes)
     gate = stream.gating.make(chosen, bounds) if stream.gating is not None else None
     engine = Engine(stream, topic.topic, _limits(stream, chosen), random, gate)
@@ -248,19 +254,22 @@ async def _run_until(
     client: Client,
     pulse: Pulse,
     settings: config.Settings,
+    kafka: RotatingSettings,
 ) -> None:
     async with asyncio.TaskGroup() as tasks:
-        streams: list[Sink | Source] = [*sinks.values(), *sources.values()]
-        running = [tasks.create_task(_run(stream)) for stream in streams]
+        streams: dict[str, Sink | Source] = {**sinks, **sources}
+        running = [tasks.create_task(_run(stream)) for stream in streams.values()]
         aside = [tasks.create_task(_beat(client, streams, pulse))]
-        aside += [tasks.create_task(_watch(settings, s)) for s in sinks.values() if not s.stream.resend_safe]
+        in_doubt_of = [s for s in sinks.values() if not s.stream.resend_safe]
+        aside += [tasks.create_task(_watch(settings, kafka, sink)) for sink in in_doubt_of]
         # These may be cancelled at any moment: the next run finds what this one left.
-        reconciling = [tasks.create_task(job.run()) for job in jobs]
+        ending_first = [tasks.create_task(job.run()) for job in jobs]
+        ending_first.append(tasks.create_task(follow_credentials(kafka)))
         await stop.wait()
         log.info("stopping", outstanding={name: s.engine.offsets.outstanding for name, s in sinks.items()})
-        for stream in streams:
+        for stream in streams.values():
             stream.stop()
-        for task in reconciling:
+        for task in ending_first:
             task.cancel()
         async with asyncio.timeout(settings.shutdown_deadline_seconds):
             await asyncio.wait(running)
@@ -272,18 +281,23 @@ async def _run(stream: Sink | Source) -> None:
     await stream.run()
 
 
-async def _beat(client: Client, streams: Collection[Sink | Source], pulse: Pulse) -> None:
+async def _beat(client: Client, streams: Mapping[str, Sink | Source], pulse: Pulse) -> None:
     """Shows that the loop turns, and keeps a token at hand so that readiness says whether we could send."""
+    said: dict[str, str] = {}
     while True:
         pulse.beat()
-        for each in streams:
-            await client.ensure_token(each.stream.operation)
+        for name, stream in streams.items():
+            failure = await client.ensure_token(stream.stream.operation)
+            reason = "" if failure is None else getattr(failure, "reason", "throttled")
+            if reason and reason != said.get(name):
+                log.warning("no_access_token", stream=name, reason=reason)
+            said[name] = reason
         await asyncio.sleep(BEAT_SECONDS)
 
 
-async def _watch(settings: config.Settings, sink: Sink) -> None:
+async def _watch(settings: config.Settings, kafka: RotatingSettings, sink: Sink) -> None:
     """Keeps count of the records in doubt, for metrics; a Kafka that does not answer is asked again."""
-    records = await asyncio.to_thread(in_doubt, settings, sink.stream.name, keep=False)
+    records = await asyncio.to_thread(in_doubt, settings, sink.stream.name, keep=False, kafka=kafka)
     while True:
         try:
             waiting = await asyncio.to_thread(records.read)

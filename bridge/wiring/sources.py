@@ -3,6 +3,7 @@
 import time
 from collections.abc import Collection, Mapping
 from random import random
+from typing import Any
 
 from bridge import config
 from bridge.core.backoff import Backoff
@@ -51,32 +52,27 @@ def output_wire(settings: config.Settings, topic: OutputTopic) -> serde.Wire:
 
 
 def cursor_topic(settings: config.Settings) -> CursorTopic:
-    """As `cursor_store`, for commands."""
+    """Where the cursors of the sources are kept, for commands."""
     kafka = settings.kafka
     return CursorTopic(kafka.client_settings(), kafka.cursors_topic, kafka.group_prefix)
 
 
-def cursor_store(settings: config.Settings) -> CursorStore:
-    """Where the cursors of the sources are kept."""
-    kafka = settings.kafka
-    return CursorStore(kafka.client_settings(), kafka.cursors_topic, kafka.group_prefix)
-
-
 async def build_sources(
     settings: config.Settings,
+    kafka: Mapping[str, Any],
     names: Collection[str],
     outputs: Mapping[str, OutputTopic],
     client: Client,
     metrics: Metrics,
 ) -> dict[str, Source]:
-    """The sources with these names, not yet running.
+    """The sources with these names, not yet running; `kafka` are the settings of their clients.
 
     Raises:
         BridgeError: the cursor topic does not exist, Kafka does not answer, or a schema cannot be used.
     """
     if not names:
         return {}
-    cursors = cursor_store(settings)
+    cursors = CursorStore(kafka, settings.kafka.cursors_topic, settings.kafka.group_prefix)
     partitions = await cursors.partitions()
     sources = {}
     for name in names:
@@ -84,27 +80,28 @@ async def build_sources(
         wires = {output: output_wire(settings, topic) for output, topic in topics.items()}
         emitter = Emitter(name, settings.productiv.contract, topics, wires)
         store = KafkaSourceStore(name, cursors, emitter, time.time)
-        sources[name] = _source(settings, name, partition_of(name, partitions), store, client, metrics)
+        sources[name] = _source(settings, kafka, name, partition_of(name, partitions), store, client, metrics)
         metrics.watch_source(name, sources[name])
     return sources
 
 
 def _source(
     settings: config.Settings,
+    kafka: Mapping[str, Any],
     name: str,
     partition: int,
     store: KafkaSourceStore,
     client: Client,
     metrics: Metrics,
 ) -> Source:
-    chosen, kafka = settings.sources[name], settings.kafka
+    chosen = settings.sources[name]
     backoff = Backoff(chosen.backoff.initial_seconds, chosen.backoff.max_seconds)
     return Source(
         stream=SOURCES[name],
         options=chosen,
         partition=partition,
         # A group for each source, so that processes may run different ones.
-        membership=Consumer(kafka.client_settings(), kafka.cursors_topic, f"{kafka.group_prefix}.{name}"),
+        membership=Consumer(kafka, settings.kafka.cursors_topic, f"{settings.kafka.group_prefix}.{name}"),
         questions=Questions(client),
         requests=chosen.concurrent_requests,
         store=store,

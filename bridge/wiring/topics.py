@@ -1,7 +1,7 @@
 """The topics of a run, and how their records are read and written."""
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from confluent_kafka.admin import AdminClient
@@ -12,6 +12,7 @@ from bridge.kafka import serde
 from bridge.kafka.create_topics import create_cursors, create_journal, create_missing
 from bridge.kafka.journal_entries import JournalFormat
 from bridge.kafka.outgoing import OutgoingRecords
+from bridge.kafka.refusals import Refusals
 from bridge.kafka.topics import OutputTopic, Topic, load_all, overridden
 from bridge.streams import SINKS
 from bridge.telemetry.logs import librdkafka_logger
@@ -108,12 +109,17 @@ def create_topics(
     settings: config.Settings, topics: Mapping[str, Topic], outputs: Mapping[str, OutputTopic]
 ) -> None:
     """Creates the topics that do not exist yet; also the journal and the cursors if a stream needs them."""
-    admin = AdminClient({**settings.kafka.client_settings()}, logger=librdkafka_logger())
+    refusals = Refusals()
+    told: dict[str, Any] = {**settings.kafka.client_settings(), "error_cb": refusals}
+    admin = AdminClient(told, logger=librdkafka_logger())
     try:
         wanted: list[Topic | OutputTopic] = [*topics.values(), *outputs.values()]
         created = create_missing(admin, wanted, settings.kafka.replication_factor)
     except BridgeError as error:
-        raise BridgeError(f"Kafka at {settings.kafka.bootstrap_servers}: {error}") from error
+        admin.poll(0)  # which tells `refusals`
+        raise BridgeError(
+            f"Kafka at {settings.kafka.bootstrap_servers}: {refusals.recent or error}"
+        ) from error
     if not all(SINKS[stream].resend_safe for stream in topics):
         created += create_journal(admin, settings.kafka.journal_topic, settings.kafka.replication_factor)
     if outputs:

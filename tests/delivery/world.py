@@ -278,6 +278,10 @@ class Group:
         await self.world.do(lambda: self.world.committed.update(offsets))
         self.committed(offsets)
 
+    @property
+    def refused(self) -> None:
+        return None
+
     async def ends(self) -> dict[int, int]:
         return {}
 

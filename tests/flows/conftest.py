@@ -1,7 +1,7 @@
 """The stage of the flow tests, on the mock cluster and on Apache Kafka."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -20,10 +20,11 @@ def staged(
     folder: Path,
     sandbox: SandboxConfig | None = None,
     stream: str = "usage",
+    server: SandboxServer | None = None,
     **topic_settings: str,
 ) -> Iterator[Stage]:
-    """A stage for as long as the block lasts."""
-    with SandboxServer(sandbox) as server:
+    """A stage for as long as the block lasts; `server` is an API that runs already."""
+    with nullcontext(server) if server else SandboxServer(sandbox) as server:
         topic = kafka.create_topic(stream, 4, max_message_bytes=10_000_000, **topic_settings)
         dead_letters = kafka.create_topic("dead", 1, max_message_bytes=16_000_000)
         stage = Stage(kafka, server, folder, topic, dead_letters, stream)

@@ -36,7 +36,8 @@ class BridgeProcess:
         self.config.write_text(yaml.safe_dump(settings))
         self.log = folder / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
-        self._url = ""
+        self.url = ""
+        """Its operations port."""
         self._begun = 0
 
     def start(self) -> "BridgeProcess":
@@ -58,7 +59,7 @@ class BridgeProcess:
         begun = self._begun
         eventually(lambda: bool(self._events("started", begun)) or not self.running, "the bridge starts")
         assert self.running, f"the bridge ended at once:\n{self.log.read_text()}"
-        self._url = str(self._events("started", begun)[0]["operations_port"])
+        self.url = str(self._events("started", begun)[0]["operations_port"])
 
     def change(self, **sections: Any) -> None:
         """Changes sections of the configuration; counts at the next start."""
@@ -90,6 +91,11 @@ class BridgeProcess:
         """SIGTERM, and the exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
+        return self.exit_code()
+
+    def exit_code(self) -> int:
+        """Waits until it ends."""
+        assert self._process is not None
         return self._process.wait(PATIENCE)
 
     def close(self) -> None:
@@ -114,14 +120,14 @@ class BridgeProcess:
         return books | {"outstanding": int(_sum(samples, "bridge_records_outstanding", labels))}
 
     def _scrape(self) -> list[Sample]:
-        with urllib.request.urlopen(f"{self._url}/metrics/", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.url}/metrics/", timeout=10) as answer:
             families = text_string_to_metric_families(answer.read().decode())
         return [sample for family in families for sample in family.samples]
 
     def status(self, path: str) -> tuple[int, Any]:
         """Status and JSON body of a page of the operations port."""
         try:
-            with urllib.request.urlopen(f"{self._url}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"{self.url}{path}", timeout=10) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)

@@ -1,6 +1,7 @@
 """One stage for a flow test: topics, a sandbox API, producers, and as many bridges as it takes."""
 
 import json
+import ssl
 import urllib.request
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -39,10 +40,16 @@ def number_of(event: dict[str, Any]) -> int:
     return int(event["timestamp"]) - BEGIN
 
 
-def ask(sandbox: SandboxServer, path: str, body: bytes | None = None, method: str | None = None) -> Any:
+def ask(
+    sandbox: SandboxServer,
+    path: str,
+    body: bytes | None = None,
+    method: str | None = None,
+    https: ssl.SSLContext | None = None,
+) -> Any:
     """What the sandbox answers, as JSON."""
     request = urllib.request.Request(sandbox.url + path, body, method=method)
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=30, context=https) as answer:
         return json.load(answer)
 
 
@@ -59,10 +66,13 @@ class Stage:
     in_doubt: str | None = None
     journal: str = "not-used"
     decisions: str = "not-used"
+    https: ssl.SSLContext | None = None
     bridges: list[BridgeProcess] = field(default_factory=list)
 
-    def bridge(self, **sink: Any) -> BridgeProcess:
-        """One more bridge, not started yet; `sink` are settings of its sink."""
+    def bridge(
+        self, kafka: dict[str, Any] | None = None, productiv: dict[str, Any] | None = None, **sink: Any
+    ) -> BridgeProcess:
+        """One more bridge, not started yet, with other settings than usual of Kafka, the API and its sink."""
         settings = {
             "productiv": {
                 "api_url": self.sandbox.url,
@@ -70,6 +80,7 @@ class Stage:
                 "client_id": "sandbox",
                 "client_secret_file": str(self.secret_file),
                 "timeouts": {"read_seconds": 5},
+                **(productiv or {}),
             },
             "kafka": {
                 "bootstrap_servers": self.kafka.bootstrap,
@@ -77,7 +88,12 @@ class Stage:
                 "create_topics": False,
                 "journal_topic": self.journal,
                 "decisions_topic": self.decisions,
-                "settings": {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500},
+                **(kafka or {}),
+                "settings": {
+                    "session.timeout.ms": 6000,
+                    "heartbeat.interval.ms": 500,
+                    **(kafka or {}).get("settings", {}),
+                },
             },
             "sinks": {
                 self.stream: {
@@ -182,7 +198,7 @@ class Stage:
             offset += len(page)
 
     def _ask(self, path: str, body: bytes | None = None, method: str | None = None) -> Any:
-        return ask(self.sandbox, path, body, method)
+        return ask(self.sandbox, path, body, method, self.https)
 
     # -- Kafka's side --------------------------------------------------------------------------------------
 
