@@ -15,6 +15,7 @@ from typing import NoReturn
 
 import pytest
 import structlog
+from hypothesis import settings
 
 from tests.kafka_broker.broker import Absent, Broker, NotAvailable, OwnBroker
 from tests.kafka_broker.choose import choose, choose_own
@@ -22,6 +23,11 @@ from tests.kafka_broker.cluster import Cluster
 from tests.kafka_broker.local import LocalBroker, start_local
 from tests.kafka_broker.mock import MockBroker
 from tests.kafka_broker.secured import Secured
+
+
+# How long an example takes depends on what else the machine does, and is no property of the code.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)
