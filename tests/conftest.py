@@ -24,7 +24,6 @@ from tests.kafka_broker.local import LocalBroker, start_local
 from tests.kafka_broker.mock import MockBroker
 from tests.kafka_broker.secured import Secured
 
-
 # How long an example takes depends on what else the machine does, and is no property of the code.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")

@@ -1,5 +1,7 @@
 """Sources on real Kafka, through kills, stalls and a lying API: read by a consumer of committed records."""
 
+import subprocess
+import sys
 import time
 from collections import Counter, defaultdict
 from functools import partial
@@ -194,4 +196,45 @@ def test_the_portfolio_follows_apps_that_come_change_and_go(kafka: Cluster[Broke
         assert shown()["saas-1"] == "Renamed"
         # Each app once, and once more for each of the three changes.
         assert len(stage.read("apps")) == 43
+        assert bridge.stop() == 0
+
+
+def command(bridge: BridgeProcess, *words: str) -> subprocess.CompletedProcess[str]:
+    """Another process with the same configuration, run to its end."""
+    line = [sys.executable, "-m", "bridge", *words, "--config", str(bridge.config)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=90)
+
+
+def test_one_round_for_cron_goes_on_where_the_last_one_ended(kafka: Cluster[Broker], tmp_path: Path) -> None:
+    sandbox = SandboxConfig(portfolio=PortfolioPlan(apps=12), export_rate_limit=200)
+    with staged_sources(kafka, tmp_path, sandbox) as stage:
+        bridge = stage.bridge("apps", requests_per_second=180)
+        once = ("run", "--once", "--only", "apps")
+        assert command(bridge, *once).returncode == 0
+        assert len(stage.read("apps")) == 12
+        stage.tell("portfolio/saas-1", {"AppName": "Renamed"}, "PUT")
+        assert command(bridge, *once).returncode == 0
+        assert [value and value["appName"] for _, value in stage.read("apps")[12:]] == ["Renamed"]
+        stage.fault(kind="status", status=403, operation="get_app_summaries")
+        failed = command(bridge, *once)
+        assert failed.returncode == 1
+        assert "403" in failed.stdout + failed.stderr
+        bridge.start()
+        eventually(lambda: rounds(bridge, "denied") > 0, "a round of the process that polls")
+        assert command(bridge, *once).returncode == 0, "what another process polls is left to it"
+        assert len(stage.read("apps")) == 13
+        assert bridge.stop() == 0
+
+
+def test_an_operator_sends_a_running_source_back(kafka: Cluster[Broker], tmp_path: Path) -> None:
+    plan = AuditPlan(per_second=100, history_events=1_000, total=1_000, late_share=0)
+    with staged_sources(kafka, tmp_path, SandboxConfig(audit_events=plan, export_rate_limit=200)) as stage:
+        bridge = stage.bridge("audit_events", requests_per_second=180).start()
+        eventually(partial(has, stage, "audit_events", 1_000), "all events")
+        done = command(bridge, "cursors", "reset", "audit_events", "--yes")
+        assert done.returncode == 0, done.stderr
+        eventually(partial(has, stage, "audit_events", 2_000), "all events once more")
+        two_more_rounds(bridge)
+        assert set(Counter(audit_ids(stage)).values()) == {2}
+        assert bridge.logged("source_fenced")
         assert bridge.stop() == 0
