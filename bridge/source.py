@@ -26,6 +26,8 @@ POLL_SECONDS = 0.5  # how long one look at the group takes; rebalances and the e
 # Who was fenced has most likely lost its partition, and hears of it within a heartbeat or two. If it has not,
 # an operator changed the cursor.
 FENCED_SECONDS = 5.0
+# By so much the begin of a shortened overlap must have moved to be logged again: it is told each round.
+SHORTENED_MS = 3_600_000
 # Failures of the API's day, which pass. Any other needs somebody, so the source says that it is not ready.
 _PASSING = {"throttled", "unavailable", "in_doubt"}
 
@@ -101,6 +103,7 @@ class Source:
         self._work: asyncio.Task[None] | None = None
         self._cursor: dict[str, Json] | None = None
         self._failed: RoundFailed | None = None
+        self._shortened = 0
         self._emitted = Counter(dict.fromkeys(stream.outputs, 0))
 
     async def run(self, once: bool = False) -> bool:
@@ -237,8 +240,10 @@ class Source:
                 log.error("gap", stream=self.stream.name, begin=_iso(begin), end=_iso(end))
                 self._metrics.gap(self.stream.name, (end - begin) / 1000)
             case Shortened(begin):
-                log.warning("overlap_shortened", stream=self.stream.name, begin=_iso(begin))
                 self._metrics.shortened(self.stream.name)
+                if abs(begin - self._shortened) >= SHORTENED_MS:
+                    self._shortened = begin
+                    log.warning("overlap_shortened", stream=self.stream.name, begin=_iso(begin))
             case _:
                 return await self._ask_all(step)
         return ()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.core.backoff import Backoff
 from bridge.core.errors import BridgeError
@@ -45,6 +46,7 @@ def anyio_backend() -> str:
 
 OURS, NOT_OURS = 3, 4
 NOW = 1_767_225_600.0
+NOW_MS = int(NOW * 1000)
 
 
 def details(*apps: str) -> list[Ask]:
@@ -186,7 +188,7 @@ async def test_what_a_round_remembers_is_there_when_its_write_is_done() -> None:
         await world.quiet()
         assert (world.source.position, world.source.entries, world.source.owned) == (0.005, 1, True)
     assert seen == [
-        (int(NOW * 1000), {"head": {"position": 4}}),
+        (NOW_MS, {"head": {"position": 4}}),
         {"head": {"position": 5}, "other": {"n": 1}},
         {"head": {"position": 5}},
     ]
@@ -263,11 +265,18 @@ async def test_it_waits_its_interval_after_a_good_round_and_longer_and_longer_af
 
 
 async def test_a_gap_and_a_shorter_overlap_are_told() -> None:
-    world = World([fixed(Gap(1_000, 61_000), Shortened(7))])
-    async with running(world):
-        await world.quiet()
+    shortened = [fixed(Shortened(NOW_MS + minute * 60_000)) for minute in (0, 1, 59, 60, 90, 120)]
+    world = World([fixed(Gap(1_000, 61_000)), *shortened])
+    with capture_logs() as logged:
+        async with running(world):
+            await world.quiet(7)
     assert world.metric("bridge_gap_seconds_total") == 60
-    assert world.metric("bridge_overlaps_shortened_total") == 1
+    assert world.metric("bridge_overlaps_shortened_total") == 6
+    lines = [(line["event"], line["begin"][11:16]) for line in logged if "begin" in line]
+    assert lines == [
+        ("gap", "00:00"),
+        *(("overlap_shortened", at) for at in ("00:00", "01:00", "02:00")),  # once an hour while it lasts
+    ]
 
 
 async def test_a_partition_that_goes_stops_the_round_and_another_owner_goes_on() -> None:

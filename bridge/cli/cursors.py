@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,6 +34,8 @@ ConfigFile = Annotated[
     typer.Option("--config", "-c", help="YAML file; else the one named by BRIDGE_CONFIG, if any."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+Change = Callable[[Cursor], Mapping[str, Json | None]]
 
 _UNITS = {"d": 86_400, "h": 3600, "min": 60}
 
@@ -71,8 +73,12 @@ def set_(
     to = moment(at, "TIME").ms
     if to > time.time() * 1000:
         raise ConfigError(f"TIME: {Moment(to)} is in the future; {source} would read nothing until then")
-    topic = _topic(config_file)
-    _write(topic, source, stream.moved(to), _moves(stream, _cursor(topic, source), to), yes)
+    topic, moved = _topic(config_file), stream.moved
+
+    def change(cursor: Cursor) -> Mapping[str, Json | None]:
+        return moved(cursor, to)
+
+    _write(topic, source, change, _moves(stream, change, _cursor(topic, source), to), yes)
 
 
 @app.command()
@@ -85,23 +91,23 @@ def reset(source: Source, yes: Yes = False, config_file: ConfigFile = None) -> N
     if not (cursor := _cursor(topic, source)):
         typer.echo(f"{source} has no cursor; nothing to do")
         return
-    _write(topic, source, {}, _forgets(stream, cursor), yes)
+    _write(topic, source, dict.fromkeys, _forgets(stream, cursor), yes)
 
 
-def _moves(stream: SourceStream, cursor: Cursor, to: int) -> str:
+def _moves(stream: SourceStream, change: Change, cursor: Cursor, to: int) -> str:
     """What a new position means, in words."""
+    kept = len(cursor.keys() - change(cursor).keys())
     position = stream.position(cursor)
     if position is None:
         return f"{stream.name} has no position yet; it will begin at {Moment(to)}"
-    entries = f"its {len(cursor)} entries are forgotten"
+    way = f"from {Moment(position)} to {Moment(to)}"
     if to > position:
-        return (
-            f"{stream.name} jumps from {Moment(position)} to {Moment(to)} and {entries}: what happened "
-            "between is never read"
-        )
+        known = f"; the {kept} that it remembers are followed as before" if kept else ""
+        return f"{stream.name} jumps {way}: what happened between is never read{known}"
+    known = f", but for the {kept} that it remembers: of these only changes go out" if kept else ""
     return (
-        f"{stream.name} goes back from {Moment(position)} to {Moment(to)} and {entries}: what happened since "
-        "then is read again and goes out once more"
+        f"{stream.name} goes back {way}: what happened since then, as far as the API still has it, is read "
+        f"again and goes out once more{known}"
     )
 
 
@@ -113,24 +119,23 @@ def _forgets(stream: SourceStream, cursor: Cursor) -> str:
             f"{entries}: with the next round all records go out once more, and what is gone by then gets no "
             "record that says so"
         )
-    first = f"{entries} and begins where its settings say (sources.{stream.name})"
-    if (position := stream.position(cursor)) is None:
-        return first
-    reached = Moment(position)
+    position = stream.position(cursor)
+    reached = "nobody knows when" if position is None else Moment(position)
     return (
-        f"{first}. It has read up to {reached}: what happened from that beginning to {reached} goes out once "
-        f"more; if it begins later than {reached}, what happened between is never read"
+        f"{entries} and begins where its settings say (sources.{stream.name}). It has read up to {reached}: "
+        f"what happened from that beginning until then goes out once more; if it begins later, what happened "
+        "between is never read"
     )
 
 
-def _write(topic: CursorTopic, source: str, entries: Mapping[str, Json], means: str, yes: bool) -> None:
+def _write(topic: CursorTopic, source: str, change: Change, means: str, yes: bool) -> None:
     typer.echo(means, err=True)
     if not yes:
         typer.confirm("Do it?", abort=True, err=True)
     # Only now, so that a running bridge is not kept from its work by a question that nobody answers.
     cursor = topic.take_over(source)
     try:
-        error = topic.write(source, [], {**dict.fromkeys(cursor), **entries})
+        error = topic.write(source, [], change(cursor))
     except Fenced:
         error = "a running bridge took over at the same moment"
     if error is not None:

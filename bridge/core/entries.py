@@ -7,7 +7,6 @@ from typing import TypeVar
 from bridge.core.errors import BridgeError
 from bridge.core.json_text import json_text
 from bridge.core.polling import Cursor, Json
-from bridge.core.record import Doc
 
 T = TypeVar("T")
 
@@ -24,7 +23,7 @@ def entry(cursor: Cursor, name: str) -> Json | None:
     if found is not None and found["format"] > FORMAT:
         raise BridgeError(
             f"the cursor's entry {name!r} has format {found['format']}, and this version reads formats up to "
-            f"{FORMAT}; run the version that wrote it, or a later one"
+            f"{FORMAT}; run the newer version that wrote it, or reset the cursor"
         )
     return found
 
@@ -36,9 +35,15 @@ def entries(cursor: Cursor, prefix: str) -> dict[str, Json]:
     return {name: each for name, each in found.items() if each is not None}
 
 
-def digest(doc: Doc, size: int = 16) -> bytes:
-    """So many bytes that differ if the documents differ, whatever the order of their fields."""
-    return blake2b(json_text(doc, sort_keys=True), digest_size=size).digest()
+def digest(value: object, size: int = 16) -> bytes:
+    """So many bytes that differ if JSON values differ, whatever the order of fields.
+
+    Digests are part of the format: made in another way, all that is remembered would go out again.
+
+    Raises:
+        TypeError: the value is nested too deeply.
+    """
+    return blake2b(json_text(value, sort_keys=True), digest_size=size).digest()
 
 
 def chunks(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:

@@ -3,11 +3,11 @@
 from collections.abc import Generator, Sequence, Set
 from dataclasses import dataclass, replace
 
+from bridge.core.by_time import SECOND, instant
 from bridge.core.entries import chunks
 from bridge.core.polling import Ask, Emission, Json, Page, Round, Step, Write
 from bridge.core.sighting import START, Kind, Sighting, has_ended, ids_of
 from bridge.core.stream import Operation
-from bridge.core.windows import SECOND, instant
 
 ASKS_AT_ONCE = 50  # in one step
 RECORDS_AT_ONCE = 500  # in one write, or more for an item that alone has more: it goes out with its entry

@@ -44,7 +44,8 @@ class Emission:
     """One record for an output topic.
 
     `doc` None says that the record of this key is gone. `at` is when it happened, in milliseconds since 1970;
-    None: nobody knows. `late` is by how many seconds it came behind what had been read before.
+    None: nobody knows. `late` is by how many seconds it lies before what had been read when it came; None: it
+    does not, or nobody knows.
     """
 
     output: str
@@ -78,7 +79,10 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Shortened:
-    """So many ids came that only those since `begin` are remembered: what comes later than that is missed."""
+    """So many ids came that only those since `begin` are remembered: what comes later than that is missed.
+
+    Told in each round for as long as that lasts.
+    """
 
     begin: int
 
@@ -111,8 +115,8 @@ class SourceStream:
     records. `options` is a pydantic model of settings that this stream alone has, each described; they become
     part of its section of the configuration. `poll` begins a round. `position` reads from a cursor up to
     which time everything was read, in milliseconds since 1970; None where there is no such time. `moved` is
-    what to remember instead of a cursor for the next round to begin at a given time, None where rounds do not
-    begin at times.
+    what to change in a cursor for the next round to begin at a given time (None forgets an entry), and raises
+    BridgeError if a newer version wrote it; None where rounds do not begin at times.
     """
 
     name: str
@@ -122,4 +126,4 @@ class SourceStream:
     poll: Poll
     interval_seconds: float
     position: Callable[[Cursor], int | None] = lambda cursor: None
-    moved: Callable[[int], Mapping[str, Json]] | None = None
+    moved: Callable[[Cursor, int], Mapping[str, Json | None]] | None = None

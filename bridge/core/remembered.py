@@ -2,33 +2,19 @@
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
-from hashlib import blake2b
 from typing import NamedTuple
 
-import orjson
-
+from bridge.core.entries import FORMAT, entries
 from bridge.core.polling import Cursor, Json
-
-FORMAT = 1
-"""Of entries. Digests are part of it: made in another way, all that is remembered would go out again."""
 
 ENTRY = "seen/"
 """Begins the names of entries, behind which stands a number."""
 
-_BYTES = 16
+BYTES = 16
 """Of a digest. What has the digest of something else is taken for it, and lost. By chance, 8 bytes would do:
 with 200,000 remembered, 1 in 10^14 for each new one. But where there is no id the whole event is its
 identity, and parts of that are up to people: 200,000 targets of 8 bytes are hit by 2^46 tries, which is an
 afternoon's work for whoever wants an event to vanish; with 16 bytes it takes 2^110."""
-
-
-def digest(identity: object) -> bytes:
-    """The digest of a JSON value, whatever the order of the keys in it.
-
-    Raises:
-        TypeError: it is nested too deeply.
-    """
-    return blake2b(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS), digest_size=_BYTES).digest()
 
 
 class _Entry(NamedTuple):
@@ -41,10 +27,13 @@ class Remembered:
 
     An entry is written once and forgotten as a whole; its `until` is the time of its newest event, in
     milliseconds since 1970.
+
+    Raises:
+        BridgeError: a newer version wrote one.
     """
 
     def __init__(self, cursor: Cursor) -> None:
-        self._entries = {name: _read(entry) for name, entry in cursor.items() if name.startswith(ENTRY)}
+        self._entries = {int(number): _read(entry) for number, entry in entries(cursor, ENTRY).items()}
         self._digests = {each for entry in self._entries.values() for each in entry.digests}
 
     def __contains__(self, each: bytes) -> bool:
@@ -55,19 +44,18 @@ class Remembered:
 
     def add(self, until: int, digests: Iterable[bytes]) -> dict[str, Json]:
         """Remembers what is new; returns the entry to be written, by its name."""
-        number = max((int(name.removeprefix(ENTRY)) for name in self._entries), default=0) + 1
-        name, entry = f"{ENTRY}{number}", _Entry(until, tuple(digests))
-        self._entries[name] = entry
+        number, entry = max(self._entries, default=0) + 1, _Entry(until, tuple(digests))
+        self._entries[number] = entry
         self._digests.update(entry.digests)
         text = b64encode(b"".join(entry.digests)).decode()
-        return {name: {"format": FORMAT, "until": until, "ids": text}}
+        return {f"{ENTRY}{number}": {"format": FORMAT, "until": until, "ids": text}}
 
     def forget(self, before: int) -> dict[str, None]:
         """Forgets entries that end before a time; returns their names, to be written as gone."""
-        gone = {name: None for name, entry in self._entries.items() if entry.until < before}
-        for name in gone:
-            self._digests.difference_update(self._entries.pop(name).digests)
-        return gone
+        gone = [number for number, entry in self._entries.items() if entry.until < before]
+        for number in gone:
+            self._digests.difference_update(self._entries.pop(number).digests)
+        return {f"{ENTRY}{number}": None for number in gone}
 
     def excess(self, most: int, before: int) -> int | None:
         """The newest `until` among the oldest entries without which at most `most` digests are left.
@@ -84,5 +72,5 @@ class Remembered:
 
 def _read(entry: Json) -> _Entry:
     packed = b64decode(entry["ids"])
-    places = range(0, len(packed), _BYTES)
-    return _Entry(entry["until"], tuple(packed[place : place + _BYTES] for place in places))
+    places = range(0, len(packed), BYTES)
+    return _Entry(entry["until"], tuple(packed[place : place + BYTES] for place in places))

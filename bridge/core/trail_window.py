@@ -5,17 +5,15 @@ Nothing is taken for granted of the order of events in a window, nor that pages 
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import NamedTuple
 
+from bridge.core.by_time import SECOND, instant
+from bridge.core.entries import digest
 from bridge.core.polling import Ask, Emission, Page, RoundFailed, Step
 from bridge.core.record import Doc
-from bridge.core.remembered import Remembered, digest
+from bridge.core.remembered import BYTES, Remembered
 from bridge.core.shape import Object
 from bridge.core.stream import Operation
-
-SECOND = 1000
-"""In milliseconds. Windows begin and end on whole seconds, which any API can read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +33,9 @@ class Trail:
         """The digest of the event's id or, if it has none, of the whole event."""
         named = row.get(self.id_field)
         try:
-            return digest(row if named in (None, "") else named)
+            return digest(row if named in (None, "") else named, BYTES)
         except TypeError:  # nested too deeply; a record is not
-            return digest(self.form.read(row))
+            return digest(self.form.read(row), BYTES)
 
 
 class Event(NamedTuple):
@@ -67,7 +65,7 @@ class TrailWindow:
         self.end = end
         self._trail = trail
         self._reached = reached
-        self._asked = {"startTime": iso(begin), "endTime": iso(end)}
+        self._asked = {"startTime": instant(begin), "endTime": instant(end)}
         self._tokens: set[str] = set()
         self._idle = 0
 
@@ -102,7 +100,7 @@ class TrailWindow:
         at = time if time is not None and 0 <= time <= self.end else None
         # A time outside of this window does not tell which windows the event shows up in.
         until = at if at is not None and at >= self.begin else self.end
-        late = max(0.0, (self._reached - at) / SECOND) if at is not None else None
+        late = (self._reached - at) / SECOND if at is not None and self.begin <= at < self._reached else None
         named = row.get(self._trail.id_field)
         name = named if isinstance(named, str) and named else key.hex()
         return Event(key, until, Emission(self._trail.output, name, doc, at, late))
@@ -121,8 +119,3 @@ class TrailWindow:
             raise RoundFailed("not_as_described", "the API goes on and on with pages that hold nothing new")
         self._tokens.add(page.next_page)
         self._asked = {**self._asked, "page": page.next_page}
-
-
-def iso(time: int) -> str:
-    """A time in milliseconds since 1970 as in the API's description, without a fraction of its second."""
-    return datetime.fromtimestamp(time // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -6,94 +6,58 @@ show them again, or they would pass for new.
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 
-from bridge.core.entries import FORMAT, chunks, digest, entries, entry
+from bridge.core.by_time import HEAD, SECOND, Bounds, head_at, head_of
+from bridge.core.entries import chunks, digest, entries, entry
 from bridge.core.looking import ASKS_AT_ONCE, RECORDS_AT_ONCE, Looking, Questions
-from bridge.core.polling import Ask, Cursor, Json, Page, Round, RoundFailed, Step, Write
+from bridge.core.polling import Ask, Cursor, Page, Round, RoundFailed, Step, Write
 from bridge.core.record import Doc
 from bridge.core.sighting import END, Kind, Sighting, ids_of, name_of
-from bridge.core.windows import SECOND, instant, windows
-
-HEAD = "head"
-"""The entry of a cursor that says where it stands. Up to `position` all lists were read. Of what began or
-ended from `floor` on, all that went out is remembered, so no list is read from before that."""
 
 # What ended is remembered that much longer than a list should show it: times in a list may be rounded, and an
 # end that the API does not tell is taken for the begin of the round that saw it.
 MARGIN_MS = 3600 * SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Where and how far to read; times in milliseconds.
-
-    The first round begins at `start` or, if that is None, `lookback` before now; each further one `overlap`
-    before the position, as items may show up late. `window` is how long a list's window may be. `ended` are
-    the statuses, in lower case, of what has come to its end.
-    """
-
-    start: int | None
-    lookback: int
-    overlap: int
-    window: int
-    ended: Set[str]
-
-
-def position(cursor: Cursor) -> int | None:
-    """Up to which time all lists were read, in milliseconds since 1970."""
-    head = entry(cursor, HEAD)
-    return int(head["position"]) if head is not None else None
-
-
-def moved(at: int) -> Mapping[str, Json]:
-    """What to change in a cursor for the next round to begin at a time, in milliseconds since 1970.
-
-    The other entries stay, so of what is remembered only changes go out. What ended longer ago is not: where
-    the lists show it again, it goes out as new.
-    """
-    at -= at % SECOND
-    return {HEAD: _head(at, at)}
-
-
-def poll(kind: Kind, questions: Questions, bounds: Bounds, cursor: Cursor, now_ms: int) -> Round:
+def poll(
+    kind: Kind, questions: Questions, bounds: Bounds, ended: Set[str], cursor: Cursor, now_ms: int
+) -> Round:
     """One round: the lists from where the cursor stands up to now, then all that runs and was not in them.
+
+    `ended` are the statuses, in lower case, of what has come to its end.
 
     Raises:
         RoundFailed: an answer is not as described, or the cursor stands in the future.
         BridgeError: a newer version wrote the cursor.
     """
-    yield from _Reading(kind, questions, bounds, cursor, now_ms - now_ms % SECOND).round()
+    yield from _Reading(kind, questions, bounds, ended, cursor, now_ms - now_ms % SECOND).round()
 
 
 class _Reading:
     """One round. What it writes is in the cursor by the next step."""
 
-    def __init__(self, kind: Kind, questions: Questions, bounds: Bounds, cursor: Cursor, now_ms: int) -> None:
+    def __init__(
+        self, kind: Kind, questions: Questions, bounds: Bounds, ended: Set[str], cursor: Cursor, now_ms: int
+    ) -> None:
         self._kind = kind
         self._questions = questions
         self._bounds = bounds
         self._cursor = cursor
         self._now = now_ms
         self._prefix = f"{questions.item}/"
-        self._look = Looking(kind, questions, bounds.ended, self._prefix, now_ms)
+        self._look = Looking(kind, questions, ended, self._prefix, now_ms)
         self._endless: set[str] = set()  # what the lists of this window show without an end
 
     def round(self) -> Round:
-        head = entry(self._cursor, HEAD)
+        head = head_of(self._cursor, self._bounds, self._now)
         if head is None:
-            start, lookback = self._bounds.start, self._bounds.lookback
-            first = self._now - lookback if start is None else start - start % SECOND
-            if first > self._now:
-                return
-            head = _head(first, first)
+            return
+        if HEAD not in self._cursor:
             yield Write((), {HEAD: head})  # where it begins stays, however often the round fails
-        if head["position"] > self._now + self._bounds.overlap:
-            told = f"the cursor stands at {instant(head['position'])}, which is in the future"
-            raise RoundFailed("future", f"{told}: a clock is or was wrong; wait, or set the cursor")
         groups = yield from self._groups()
-        begin = max(head["position"] - self._bounds.overlap, head["floor"])
-        for window in windows(begin, self._now, self._bounds.window):
+        begin, longest = max(head["position"] - self._bounds.overlap, head["floor"]), self._bounds.max_window
+        for at in range(begin, self._now, longest):
+            window = at, min(at + longest, self._now)
             rows = yield from self._read(window, groups)
             yield from self._move(window, rows)
         yield from self._look.at(list(self._running(groups)))
@@ -155,10 +119,10 @@ class _Reading:
         Not before: as long as the old head stands, lists are read from the old floor. And not what was shown
         just now without an end, though it has one by its status: the next list may show it likewise.
         """
-        old = entry(self._cursor, HEAD) or _head(*window)
+        old = self._cursor[HEAD]
         place = max(old["position"], window[1])
         floor = max(old["floor"], place - self._bounds.overlap)
-        yield Write((), {HEAD: _head(place, floor)}, window, rows)
+        yield Write((), {HEAD: head_at(place, floor)}, window, rows)
         known = entries(self._cursor, self._prefix).items()
         ended = [
             (name, each["until"]) for name, each in known if not each["open"] and name not in self._endless
@@ -166,7 +130,3 @@ class _Reading:
         past = [name for name, until in ended if until < floor - MARGIN_MS]
         for part in chunks(past, RECORDS_AT_ONCE):
             yield Write((), {self._prefix + name: None for name in part})
-
-
-def _head(place: int, floor: int) -> Json:
-    return {"format": FORMAT, "position": place, "floor": floor}

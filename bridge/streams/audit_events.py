@@ -1,42 +1,22 @@
 """Audit events: who did what at Productiv, and when. Append-only: each event goes out once."""
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import Field
 
-from bridge.core import trail
+from bridge.core import by_time, trail
 from bridge.core.polling import Cursor, Round, SourceStream
 from bridge.core.shape import JSON, MOMENT, TEXT, Object
 from bridge.core.stream import Operation
-from bridge.core.trail_window import SECOND, Trail
-
-_MINUTE = 60 * SECOND
-_DAY = 24 * 60 * _MINUTE
+from bridge.core.trail_window import Trail
+from bridge.streams.by_time import DAY, ByTimeOptions
 
 # getAuditEvents requires no field. What cannot be read by its form is kept under `extra`, as all else.
 _EVENT = Object({"eventId": TEXT, "eventType": TEXT, "timestamp": MOMENT, "userEmail": TEXT, "details": JSON})
 _TRAIL = Trail(Operation.GET_AUDIT_EVENTS, "audit_events", _EVENT, id_field="eventId", time_field="timestamp")
 
 
-class AuditEventsOptions(BaseModel):
+class AuditEventsOptions(ByTimeOptions):
     """Settings of this stream alone."""
 
-    start: AwareDatetime | None = Field(
-        default=None,
-        description="Where the first round begins: a time with its zone such as 2026-01-31T00:00:00Z. "
-        "null = lookback_days ago.",
-    )
-    lookback_days: int = Field(
-        default=7, ge=0, le=3650, description="How many days back the first round begins, without a start."
-    )
-    overlap_minutes: int = Field(
-        default=30,
-        ge=0,
-        le=10080,
-        description="How late an event may show up, in minutes: that much is read again in each round, and "
-        "only what is new goes out. What comes later is missed.",
-    )
-    max_window_days: int = Field(
-        default=30, ge=1, le=3650, description="The longest range that the API answers for, in days."
-    )
     max_age_days: int = Field(
         default=180,
         ge=1,
@@ -62,16 +42,8 @@ class AuditEventsOptions(BaseModel):
 
 
 def _poll(options: AuditEventsOptions, cursor: Cursor, now: int) -> Round:
-    bounds = trail.TrailBounds(
-        start=int(options.start.timestamp()) * SECOND if options.start is not None else None,
-        lookback=options.lookback_days * _DAY,
-        overlap=options.overlap_minutes * _MINUTE,
-        max_window=options.max_window_days * _DAY,
-        max_age=options.max_age_days * _DAY,
-        max_window_events=options.max_window_events,
-        max_remembered=options.max_remembered,
-    )
-    return trail.poll(_TRAIL, bounds, cursor, now)
+    limits = trail.Limits(options.max_age_days * DAY, options.max_window_events, options.max_remembered)
+    return trail.poll(_TRAIL, options.bounds(), limits, cursor, now)
 
 
 AUDIT_EVENTS = SourceStream(
@@ -81,6 +53,6 @@ AUDIT_EVENTS = SourceStream(
     options=AuditEventsOptions,
     poll=_poll,
     interval_seconds=60.0,
-    position=trail.position,
+    position=by_time.position,
     moved=trail.moved,
 )

@@ -24,7 +24,7 @@ from bridge.core.record import Refused
 REQUEST_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 DELAY_SECONDS = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
 # Up to some hours: what an overlap may be set to.
-LATE_SECONDS = (0, 60, 300, 600, 900, 1200, 1800, 2700, 3600, 7200, 14400, 43200, 86400)
+LATE_SECONDS = (60, 300, 600, 900, 1200, 1800, 2700, 3600, 7200, 14400, 43200, 86400)
 ROUND_SECONDS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400)
 BATCH_RECORDS = (1, 10, 50, 100, 250, 500, 750, 900, 999, 1000)
 
@@ -147,7 +147,7 @@ class Metrics:
         )
         self._late = Histogram(
             "bridge_late_seconds",
-            "Seconds by which a record lay before what had been read when it came; keep the overlap above.",
+            "Seconds by which late records lay before what had been read; keep the overlap above.",
             ("stream",),
             buckets=LATE_SECONDS,
             registry=self.registry,
@@ -160,7 +160,7 @@ class Metrics:
         )
         self._shortened = Counter(
             "bridge_overlaps_shortened",
-            "Times that a source remembers too many ids and reads less of its overlap again.",
+            "Rounds in which a source read less than its overlap again, as too many ids came in it.",
             ("stream",),
             registry=self.registry,
         )
@@ -226,7 +226,7 @@ class Metrics:
         self._gaps.labels(stream).inc(seconds)
 
     def shortened(self, stream: str) -> None:
-        """Counts an overlap that became shorter."""
+        """Counts a round in which an overlap is shorter."""
         self._shortened.labels(stream).inc()
 
 

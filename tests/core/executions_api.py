@@ -1,23 +1,12 @@
 """An API of workflows and executions to play rounds against; it changes only when told to."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from bridge.core.polling import Ask, Page
 from bridge.core.record import Doc
 from bridge.core.stream import Operation
-from tests.core.rounds import rows
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def text(ms: int, unit: str = "milliseconds") -> str:
-    return (_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec=unit)
-
-
-def ms(text: str) -> int:
-    return round(datetime.fromisoformat(text).timestamp() * 1000)
+from tests.core.rounds import ms, rows, text
 
 
 @dataclass

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from bridge.core.by_time import position
 from bridge.core.polling import Shortened
-from bridge.core.trail import position
-from tests.core.trail_world import HOUR, MINUTE, NOW, SECOND, Api, Loop, begun, bounds, loop
+from tests.core.rounds import text
+from tests.core.trail_world import DAY, HOUR, MINUTE, NOW, SECOND, Api, Loop, begun
 
 
 def test_late_events_go_out_once_and_tell_how_late() -> None:
@@ -17,12 +18,25 @@ def test_late_events_go_out_once_and_tell_how_late() -> None:
     api.add(NOW - 2 * MINUTE)
     api.add(NOW + SECOND)
     assert late.round(NOW + MINUTE)
-    assert [(each.key, each.at, each.late) for each in late.emitted()] == [
+    assert [(each.key, each.at, each.late) for each in late.out] == [
         ("e1", NOW - 2 * MINUTE, 120.0),
-        ("e2", NOW + SECOND, 0.0),
+        ("e2", NOW + SECOND, None),
     ]
     assert late.round(NOW + 2 * MINUTE)
-    assert not late.emitted()
+    assert not late.out
+
+
+@pytest.mark.parametrize("away", [HOUR, 190 * DAY])
+def test_what_is_read_for_the_first_time_is_not_late(away: int) -> None:
+    """However long ago it happened: in the first round, after a pause, behind a gap."""
+    api = Api()
+    api.add(NOW - HOUR)
+    api.add(NOW - HOUR, time=text(NOW - 2 * DAY))  # by another time than it is found by
+    first = begun(api)
+    assert [each.late for each in first.out] == [None, None]
+    api.add(NOW + away - 40 * MINUTE)
+    assert first.round(NOW + away)
+    assert [each.late for each in first.out] == [None]
 
 
 def test_what_comes_later_than_the_overlap_is_missed() -> None:
@@ -61,7 +75,7 @@ def test_a_longer_overlap_repeats_nothing() -> None:
     api = Api()
     api.add(NOW - HOUR)
     grown = begun(api)
-    grown.limits = bounds(overlap=2 * HOUR)
+    grown.options.overlap = 2 * HOUR
     api.add(NOW - 20 * MINUTE)
     assert grown.round(NOW + MINUTE)
     assert grown.ids() == ["e1"]
@@ -161,12 +175,15 @@ def test_a_cursor_of_the_first_format_is_read_for_ever() -> None:
     api.add(noon - 1)
     api.add(noon - 1, id="late")
     api.add(noon)
-    upgraded = loop(api)
+    upgraded = Loop(api.answer)
     written = Path(__file__).parent / "fixtures" / "audit_events_cursor_format_1.json"
     upgraded.cursor = json.loads(written.read_text())
     assert position(upgraded.cursor) == noon
     assert upgraded.round(noon + 5 * MINUTE)
-    assert upgraded.asks[0] == {"startTime": "2026-01-01T11:30:00Z", "endTime": "2026-01-01T12:05:00Z"}
+    assert upgraded.parameters()[0] == {
+        "startTime": "2026-01-01T11:30:00Z",
+        "endTime": "2026-01-01T12:05:00Z",
+    }
     assert upgraded.ids() == ["late", "e5"]
     assert upgraded.round(noon + HOUR)
     assert (upgraded.ids(), list(upgraded.cursor)) == ([], ["head"])

@@ -4,23 +4,11 @@ from typing import Any
 
 import pytest
 
+from bridge.core.by_time import position
 from bridge.core.errors import BridgeError
 from bridge.core.polling import Ask, Gap, Page, RoundFailed
-from bridge.core.trail import moved, position
-from tests.core.trail_world import (
-    DAY,
-    HOUR,
-    MINUTE,
-    NOW,
-    SECOND,
-    Api,
-    Loop,
-    begun,
-    bounds,
-    instant,
-    loop,
-    stamp,
-)
+from tests.core.rounds import ms, text
+from tests.core.trail_world import DAY, HOUR, MINUTE, NOW, SECOND, Api, Loop, begun
 
 # Where rounds begin
 
@@ -40,16 +28,16 @@ def test_the_first_round_begins_at_a_time() -> None:
 
 
 def test_nothing_is_done_before_the_time_to_begin() -> None:
-    early = loop(Api(), start=NOW + HOUR)
+    early = Loop(Api().answer, start=NOW + HOUR)
     assert early.round(NOW)
-    assert (early.asks, early.cursor, position(early.cursor)) == ([], {}, None)
+    assert (early.asked, early.cursor, position(early.cursor)) == ([], {}, None)
     assert early.round(NOW + 2 * HOUR)
     assert early.windows() == [(3600, 7200)]
 
 
 def test_where_the_first_round_begins_is_written_down_first() -> None:
     """Else the next one would begin later, and what lies between be missed."""
-    dying = loop(Api(), lookback=HOUR)
+    dying = Loop(Api().answer, lookback=HOUR)
     assert not dying.round(NOW, steps=1)
     assert dying.round(NOW + MINUTE)
     assert dying.windows() == [(-3600, 60)]
@@ -60,17 +48,20 @@ def test_a_cursor_can_be_set_to_a_time() -> None:
     for time in (NOW - HOUR - 1, NOW - HOUR, NOW - 1):
         api.add(time)
     again = begun(api)
-    again.cursor = dict(moved(NOW - HOUR + 999))
-    assert again.round(NOW)
-    assert again.ids() == ["e1", "e2"]
+    assert again.cursor.keys() > {"head"}
+    for at, ids in ((NOW - HOUR + 999, ["e1", "e2"]), (NOW, [])):
+        again.set(at)
+        assert (list(again.cursor), position(again.cursor)) == (["head"], at - at % SECOND)
+        assert again.round(NOW + SECOND)
+        assert (again.ids(), again.told) == (ids, [])
 
 
 def test_what_is_too_old_for_the_api_is_a_gap() -> None:
-    clamped = loop(Api(), start=NOW - 200 * DAY)
+    clamped = Loop(Api().answer, start=NOW - 200 * DAY)
     assert clamped.round(NOW)
     oldest = NOW - 180 * DAY + MINUTE
     assert clamped.told == [Gap(NOW - 200 * DAY, oldest)]
-    assert min(instant(each["startTime"]) for each in clamped.asks) == oldest
+    assert min(ms(each["startTime"]) for each in clamped.parameters()) == oldest
     assert clamped.round(NOW + MINUTE)
     assert not clamped.told
 
@@ -117,7 +108,7 @@ def test_pages_are_asked_for_with_all_parameters() -> None:
     api.add_each_second(5)
     pages = begun(api)
     window = {"startTime": "2025-12-31T00:00:00Z", "endTime": "2026-01-01T00:00:00Z"}
-    assert pages.asks == [window, window | {"page": "2"}, window | {"page": "4"}]
+    assert pages.parameters() == [window, window | {"page": "2"}, window | {"page": "4"}]
     assert pages.ids() == ["e0", "e1", "e2", "e3", "e4"]
     (write,) = pages.writes[1:]
     assert (write.rows, write.window) == (5, (NOW - DAY, NOW))
@@ -151,7 +142,7 @@ def test_a_full_window_is_read_in_halves() -> None:
 
 
 def test_a_round_that_dies_begins_behind_the_last_window() -> None:
-    dying = loop(a_full_day(), max_window_events=100)
+    dying = Loop(a_full_day().answer, max_window_events=100)
     ids: list[str] = []
     while not dying.round(NOW, steps=8):
         ids += dying.ids()
@@ -183,7 +174,7 @@ def test_a_full_second_goes_out_in_parts() -> None:
 
 
 def test_a_full_second_interrupted_goes_on() -> None:
-    dying = loop(a_full_second(400), max_window_events=100)
+    dying = Loop(a_full_second(400).answer, max_window_events=100)
     ids: list[str] = []
     parts = steps = 0
     while not dying.round(NOW, steps):
@@ -196,7 +187,7 @@ def test_a_full_second_interrupted_goes_on() -> None:
 
 def test_what_is_not_read_yet_is_never_given_up() -> None:
     """More is remembered than may be, but of a second that is not done."""
-    dying = loop(a_full_second(400), max_window_events=100, max_remembered=50)
+    dying = Loop(a_full_second(400).answer, max_window_events=100, max_remembered=50)
     steps = 0
     while not dying.ids():
         assert not dying.round(NOW, steps := steps + 1)
@@ -209,7 +200,7 @@ def test_what_is_not_read_yet_is_never_given_up() -> None:
 def test_a_repeated_token_is_an_error() -> None:
     rows = iter(range(10))
     with pytest.raises(RoundFailed) as failed:
-        Loop(lambda ask: Page([{"id": str(next(rows))}], "again"), bounds()).round(NOW)
+        Loop(lambda ask: Page([{"id": str(next(rows))}], "again")).round(NOW)
     assert failed.value.label == "not_as_described"
     assert next(rows) == 2
 
@@ -223,7 +214,7 @@ def test_pages_without_end_are_an_error(rows: list[Any]) -> None:
         return Page(rows, str(len(asked)))
 
     with pytest.raises(RoundFailed) as failed:
-        Loop(answer, bounds()).round(NOW)
+        Loop(answer).round(NOW)
     assert failed.value.label == "not_as_described"
     assert len(asked) < 1_100
 
@@ -234,12 +225,12 @@ def test_many_pages_that_hold_nothing_new_are_no_error() -> None:
         api.add(NOW - SECOND - number)
     again = begun(api, max_window_events=2_000, max_remembered=2_000)
     assert again.round(NOW + SECOND)
-    assert (again.ids(), len(again.asks)) == ([], 1_500)
+    assert (again.ids(), len(again.asked)) == ([], 1_500)
 
 
 def test_a_trail_that_is_not_there_is_an_error() -> None:
     with pytest.raises(RoundFailed) as failed:
-        Loop(lambda ask: None, bounds()).round(NOW)
+        Loop(lambda ask: None).round(NOW)
     assert failed.value.label == "not_as_described"
 
 
@@ -297,7 +288,7 @@ def test_an_id_that_is_no_text_is_an_identity_too() -> None:
     api = Api()
     api.add(NOW - 2, id=5, details="a")
     api.add(NOW - 2, id=5, details="b")
-    (only,) = begun(api).emitted()
+    (only,) = begun(api).out
     assert only.doc is not None
     assert (only.doc["extra"], only.doc["details"]) == ({"id": "5"}, '"a"')  # the first counts
     assert only.key
@@ -313,12 +304,12 @@ def test_an_event_too_deep_to_be_identified_goes_out_once() -> None:
     assert len(begun(api).ids()) == 1
 
 
-@pytest.mark.parametrize("time", ["once", None, stamp(NOW + DAY), "1969-12-31T23:59:59Z"])
+@pytest.mark.parametrize("time", ["once", None, text(NOW + DAY), "1969-12-31T23:59:59Z"])
 def test_a_time_that_cannot_be_does_not_reach_kafka(time: str | None) -> None:
     api = Api()
     api.add(NOW - MINUTE, time=time)
     odd = begun(api)
-    (only,) = odd.emitted()
+    (only,) = odd.out
     assert (only.at, only.late) == (None, None)
     assert odd.round(NOW + MINUTE)
     assert not odd.ids()
@@ -328,9 +319,9 @@ def test_a_time_that_cannot_be_does_not_reach_kafka(time: str | None) -> None:
 
 def test_a_time_before_the_window_is_believed_and_no_reason_to_forget() -> None:
     api = Api()
-    api.add(NOW - MINUTE, time=stamp(NOW - 3 * DAY))
+    api.add(NOW - MINUTE, time=text(NOW - 3 * DAY))
     odd = begun(api)
-    assert [each.at for each in odd.emitted()] == [NOW - 3 * DAY]
+    assert [each.at for each in odd.out] == [NOW - 3 * DAY]
     assert odd.round(NOW + MINUTE)
     assert not odd.ids()
 
@@ -338,5 +329,7 @@ def test_a_time_before_the_window_is_believed_and_no_reason_to_forget() -> None:
 def test_a_cursor_of_a_newer_version_is_left_alone() -> None:
     newer = begun(Api())
     newer.cursor["seen/9"] = {"format": 2}
-    with pytest.raises(BridgeError, match="newer version"):
-        newer.round(NOW + MINUTE)
+    for act in (newer.round, newer.set):
+        with pytest.raises(BridgeError, match="newer version"):
+            act(NOW + MINUTE)
+    assert position({"head": {"format": 2}}) is None

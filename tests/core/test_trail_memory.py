@@ -5,7 +5,8 @@ from bisect import bisect_left
 from functools import lru_cache
 
 from bridge.core.polling import Ask, Emission, Page, Write
-from tests.core.trail_world import DAY, HOUR, NOW, SECOND, Loop, bounds, instant, stamp
+from tests.core.rounds import ms, text
+from tests.core.trail_world import DAY, HOUR, NOW, SECOND, Loop
 
 PAGE, MOST, REMEMBERED = 500, 2_000, 50_000
 # Few on most days, many in four hours, and 30,000 in one second.
@@ -15,11 +16,11 @@ TIMES = [
     *(NOW - DAY + number * 4 * HOUR // BUSY // SECOND * SECOND for number in range(BUSY)),
     *[NOW - HOUR] * AT_ONCE,
 ]
-written = lru_cache(stamp)
+written = lru_cache(text)
 
 
 def answer(ask: Ask) -> Page:
-    begin, end = (bisect_left(TIMES, instant(ask.parameters[side])) for side in ("startTime", "endTime"))
+    begin, end = (bisect_left(TIMES, ms(ask.parameters[side])) for side in ("startTime", "endTime"))
     first = begin + int(ask.parameters.get("page", 0))
     last = min(first + PAGE, end)
     rows = [{"id": str(number), "time": written(TIMES[number])} for number in range(first, last)]
@@ -30,14 +31,15 @@ class Sums(Loop):
     """Keeps no record of what went out but a count of each."""
 
     def __init__(self) -> None:
-        super().__init__(answer, bounds(start=TIMES[0], max_window_events=MOST, max_remembered=REMEMBERED))
-        self.out = bytearray(len(TIMES))
+        super().__init__(answer, start=TIMES[0], max_window_events=MOST, max_remembered=REMEMBERED)
+        self.times_out = bytearray(len(TIMES))
 
     def commit(self, write: Write) -> None:
         super().commit(write)
         self.writes[-1] = Write((), {})
+        self.out.clear()
         for emission in write.emissions:
-            self.out[int(emission.key)] += 1
+            self.times_out[int(emission.key)] += 1
         assert len(write.emissions) < MOST + PAGE
         if len(self.writes) % 100 == 0:
             assert sum(type(each) is Emission for each in gc.get_objects()) < 2 * (MOST + PAGE)
@@ -47,5 +49,5 @@ class Sums(Loop):
 def test_a_million_events_need_no_more_memory_than_a_few_pages() -> None:
     sums = Sums()
     assert sums.round(NOW)
-    assert sums.out == b"\1" * len(TIMES)
-    assert len(sums.asks) < 1.5 * len(TIMES) / PAGE
+    assert sums.times_out == b"\1" * len(TIMES)
+    assert len(sums.asked) < 1.5 * len(TIMES) / PAGE

@@ -9,9 +9,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from bridge.core.by_time import position
 from bridge.core.polling import Ask, Gap, Page
-from bridge.core.trail import position
-from tests.core.trail_world import MINUTE, NOW, SECOND, Api, Happened, Loop, bounds
+from tests.core.trail_world import MINUTE, NOW, SECOND, Api, Happened, Loop
 
 OVERLAP, SKEW, AGE, MOST = MINUTE, 10 * SECOND, 60 * MINUTE, 5
 IN_ONE_SECOND = 12
@@ -52,14 +52,12 @@ class TrailUnderAnyOrder(RuleBasedStateMachine):
         self.api = Api(page_size, ORDERS[order], min(repeats, page_size - 1), end_too)
         self.loop = Loop(
             self.answer,
-            bounds(
-                start=START,
-                overlap=OVERLAP,
-                max_window=10 * MINUTE,
-                max_age=AGE,
-                max_window_events=MOST,
-                max_remembered=max_remembered,
-            ),
+            start=START,
+            overlap=OVERLAP,
+            max_window=10 * MINUTE,
+            max_age=AGE,
+            max_window_events=MOST,
+            max_remembered=max_remembered,
         )
 
     def answer(self, ask: Ask) -> Page:
@@ -118,7 +116,7 @@ class TrailUnderAnyOrder(RuleBasedStateMachine):
     @invariant()
     def what_is_remembered_is_bounded(self) -> None:
         if hasattr(self, "loop"):
-            held = max(self.loop.limits.max_remembered, MOST + self.api.page_size)
+            held = max(self.loop.options.max_remembered, MOST + self.api.page_size)
             assert self.loop.remembered() <= held + IN_ONE_SECOND
 
     def teardown(self) -> None:

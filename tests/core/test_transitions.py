@@ -334,8 +334,7 @@ def test_a_cursor_that_is_set_back_repeats_only_what_was_forgotten() -> None:
     executions.execution("runs", NOW - 9 * HOUR)
     player = Player(EXECUTIONS, executions)
     player.play(NOW)
-    assert EXECUTIONS.moved is not None
-    player.cursor |= EXECUTIONS.moved(NOW - 10 * HOUR + 999)
+    player.set(NOW - 10 * HOUR + 999)
     assert states(player.play(NOW + MINUTE)) == [("w/old", 1, "completed")]
     assert windows(player) == [("2025-12-31T14:00:00Z", "2026-01-01T00:01:00Z")]
     assert player.play(NOW + MINUTE) == []
@@ -496,8 +495,10 @@ def test_ids_may_hold_any_character() -> None:
 
 def test_a_cursor_of_a_newer_version_is_left_alone() -> None:
     player = Player(EXECUTIONS, api(), {"head": {"format": 2}})
-    with pytest.raises(BridgeError, match="'head' has format 2"):
-        player.play(NOW)
+    for act in (player.play, player.set):
+        with pytest.raises(BridgeError, match="'head' has format 2"):
+            act(NOW)
+    assert EXECUTIONS.position(player.cursor) is None
 
 
 def test_the_first_format_is_read_for_ever() -> None:

@@ -12,8 +12,8 @@ from bridge.core.polling import Ask, Page, RoundFailed
 from bridge.core.record import Doc
 from bridge.core.stream import Operation
 from bridge.streams.executions import EXECUTIONS
-from tests.core.executions_api import Execution, ExecutionsApi, ms, text
-from tests.core.rounds import Player
+from tests.core.executions_api import Execution, ExecutionsApi
+from tests.core.rounds import Player, ms, text
 
 NOW = 1_767_225_600_123
 MINUTE = 60_000

@@ -1,17 +1,18 @@
-"""Both sides of a trail's rounds: an API with a growing trail, and the loop that carries steps out."""
+"""An API with a growing trail, and a loop that carries out rounds of reading it."""
 
 from base64 import b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
-from bridge.core.polling import Ask, Emission, Gap, Json, Page, Shortened, Step, Write
+from bridge.core import trail
+from bridge.core.by_time import Bounds, position
+from bridge.core.polling import Ask, Cursor, Page, Round, SourceStream, Write
 from bridge.core.record import Doc
 from bridge.core.shape import JSON, MOMENT, TEXT, Object
 from bridge.core.stream import Operation
-from bridge.core.trail import TrailBounds, poll, position
 from bridge.core.trail_window import Trail
+from tests.core.rounds import Answer, Player, ms, text
 
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 NOW = 1_767_225_600_000  # 2026-01-01
@@ -19,26 +20,28 @@ FORM = Object({"id": TEXT, "time": MOMENT, "details": JSON})
 TRAIL = Trail(Operation.GET_AUDIT_EVENTS, "events", FORM, id_field="id", time_field="time")
 
 
-def bounds(**changed: Any) -> TrailBounds:
-    usual: dict[str, Any] = {
-        "start": None,
-        "lookback": DAY,
-        "overlap": 30 * MINUTE,
-        "max_window": 30 * DAY,
-        "max_age": 180 * DAY,
-        "max_window_events": 100,
-        "max_remembered": 1_000,
-    }
-    return TrailBounds(**(usual | changed))
+@dataclass
+class Options:
+    """All that bounds a trail, as `Bounds` and `Limits` have it."""
+
+    start: int | None = None
+    lookback: int = DAY
+    overlap: int = 30 * MINUTE
+    max_window: int = 30 * DAY
+    max_age: int = 180 * DAY
+    max_window_events: int = 100
+    max_remembered: int = 1_000
 
 
-def stamp(time: int) -> str:
-    return datetime.fromtimestamp(time / SECOND, UTC).isoformat(timespec="milliseconds")
+def poll(options: Options, cursor: Cursor, now: int) -> Round:
+    bounds = Bounds(options.start, options.lookback, options.overlap, options.max_window)
+    limits = trail.Limits(options.max_age, options.max_window_events, options.max_remembered)
+    return trail.poll(TRAIL, bounds, limits, cursor, now)
 
 
-def instant(text: str) -> int:
-    assert text.endswith("Z")
-    return round(datetime.fromisoformat(text).timestamp() * SECOND)
+STREAM = SourceStream(
+    "events", Operation.GET_AUDIT_EVENTS, {"events": FORM}, Options, poll, 60.0, position, trail.moved
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Api:
     events: list[Happened] = field(default_factory=list)
 
     def add(self, time: int, visible_at: int = 0, /, **row: Any) -> None:
-        usual = {"id": f"e{len(self.events)}", "time": stamp(time)}
+        usual = {"id": f"e{len(self.events)}", "time": text(time)}
         self.events.append(Happened(time, visible_at, usual | row))
 
     def add_each_second(self, count: int) -> None:
@@ -72,7 +75,7 @@ class Api:
             self.add(NOW - (count - number) * SECOND)
 
     def answer(self, ask: Ask, clock: int = NOW) -> Page:
-        begin, end = instant(ask.parameters["startTime"]), instant(ask.parameters["endTime"])
+        begin, end = ms(ask.parameters["startTime"]), ms(ask.parameters["endTime"])
         found = [
             event
             for event in self.events
@@ -86,86 +89,60 @@ class Api:
         )
 
 
-class Loop:
-    """Carries out rounds, and holds every step to what it may be."""
+class Loop(Player):
+    """A trail's rounds, each step of which is held to what it may be."""
 
-    def __init__(self, answer: Callable[[Ask], Page | None], limits: TrailBounds) -> None:
-        self.answer = answer
-        self.limits = limits
-        self.cursor: dict[str, Json] = {}
-        self.asks: list[Mapping[str, str]] = []
-        self.writes: list[Write] = []
-        self.told: list[Gap | Shortened] = []
+    def __init__(self, answer: Answer, **options: Any) -> None:
+        super().__init__(STREAM, answer, **options)
+        self.now = NOW
 
     def round(self, now: int, steps: int = -1) -> bool:
         """A round, or only as many of its steps; whether it came to its end."""
-        self.asks, self.writes, self.told = [], [], []
-        running = poll(TRAIL, self.limits, self.cursor, now)
-        try:
-            step = next(running)
-            while steps:
-                step = running.send(self.carry_out(step, now))
-                steps -= 1
-        except StopIteration:
-            return True
-        running.close()
+        self.now, self.out = now, []
+        self.begin(now)
+        while steps:
+            if not self.step():
+                return True
+            steps -= 1
+        self.crash()
         return False
 
-    def emitted(self) -> list[Emission]:
-        return [emission for write in self.writes for emission in write.emissions]
-
     def ids(self) -> list[str]:
-        return [emission.key for emission in self.emitted()]
+        return [emission.key for emission in self.out]
+
+    def parameters(self) -> list[Mapping[str, str]]:
+        return [ask.parameters for ask in self.asked]
 
     def windows(self) -> list[tuple[int, int]]:
         """Of first pages, in seconds before or after NOW."""
         return [
-            ((instant(each["startTime"]) - NOW) // SECOND, (instant(each["endTime"]) - NOW) // SECOND)
-            for each in self.asks
+            ((ms(each["startTime"]) - NOW) // SECOND, (ms(each["endTime"]) - NOW) // SECOND)
+            for each in self.parameters()
             if "page" not in each
         ]
 
     def remembered(self) -> int:
         return sum(len(b64decode(entry["ids"])) // 16 for entry in self.cursor.values() if "ids" in entry)
 
-    def carry_out(self, step: Step, now: int) -> list[Page | None]:
-        match step:
-            case Write():
-                self.commit(step)
-            case Gap() | Shortened():
-                self.told.append(step)
-            case _:
-                assert len(step) == 1
-                self.check(step[0].parameters, now)
-                self.asks.append(step[0].parameters)
-                return [self.answer(step[0])]
-        return []
-
     def commit(self, write: Write) -> None:
         reached = position(self.cursor)
-        for name, entry in write.remember.items():
-            if entry is None:
-                del self.cursor[name]
-            else:
-                self.cursor[name] = entry
-        self.writes.append(write)
+        super().commit(write)
         assert reached is None or reached <= (position(self.cursor) or 0)
 
-    def check(self, asked: Mapping[str, str], now: int) -> None:
-        begin, end = instant(asked["startTime"]), instant(asked["endTime"])
-        assert begin < end <= now
-        assert end - begin <= self.limits.max_window
-        assert begin >= now - self.limits.max_age
-        if "page" in asked:
-            assert self.asks[-1].items() - {("page", self.asks[-1].get("page"))} <= asked.items()
+    def ask(self, asks: Sequence[Ask]) -> Sequence[Page | None]:
+        assert len(asks) == 1
+        parameters, before = asks[0].parameters, self.asked[-1:]
+        begin, end = ms(parameters["startTime"]), ms(parameters["endTime"])
+        assert begin < end <= self.now
+        assert end - begin <= self.options.max_window
+        assert begin >= self.now - self.options.max_age
+        if "page" in parameters:
+            assert {**parameters, "page": ""} == {**before[0].parameters, "page": ""}
+        return super().ask(asks)
 
 
-def loop(api: Api, **limits: Any) -> Loop:
-    return Loop(api.answer, bounds(**limits))
-
-
-def begun(api: Api, **limits: Any) -> Loop:
+def begun(api: Api, **options: Any) -> Loop:
     """A loop that has read everything up to NOW."""
-    made = loop(api, **limits)
+    made = Loop(api.answer, **options)
     assert made.round(NOW)
     return made

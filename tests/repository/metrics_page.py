@@ -46,7 +46,7 @@ Each label has a handful of values; no app, e-mail address or topic is ever amon
 | `operation` | the API calls, such as `publish_usage_events` |
 | `outcome` | `accepted`, `throttled`, `unavailable`, `in_doubt`, `rejected`, `denied` |
 | `result` | of reconciling an app: `equal`, `applied`, `failed`, or `refused_` and why; \
-of a source's round: `done`, an outcome, `not_as_described`, `vanished`, `refused` |
+of a source's round: `done`, an outcome, `future`, `not_as_described`, `refused`, `vanished` |
 | `output` | the topics that sources fill, by the names of their files in `topics/` |
 | `kind` | of what was found: `adds`, `changes`, `leavers`; done: `posted`, `deleted`, `rejected` |
 | `reason` | `undecodable`, `invalid`, `unknown_app`, `too_large`, `rejected` |
