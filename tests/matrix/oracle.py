@@ -241,8 +241,8 @@ class Oracle:
 
     def _paid_twice(self, seen: Seen) -> str:
         counts = Counter((app, doc["description"]) for app, doc in seen.spend)
-        twice = [token for token, times in counts.items() if times > 1]
-        return f"paid twice: {len(twice)} payments, such as {twice[0]}" if twice else ""
+        twice = [place for place, record in self.places.items() if counts[_token(record)] > 1]
+        return f"paid twice: {len(twice)} payments, such as {twice[:5]}" if twice else ""
 
     def _not_committed(self, seen: Seen) -> str:
         behind = {part: end for part, end in self.ends().items() if seen.committed.get(part) != end}
