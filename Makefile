@@ -16,7 +16,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format-check lint types imports docs-agree bench format lock audit clean
+.PHONY: help install run test check format-check lint types imports docs-agree bench matrix format lock audit clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ docs-agree: $(DEV) ## do documents, schemas, topics and locks say what the code 
 
 bench: $(DEV) ## measure throughput on real Kafka
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+matrix: $(DEV) ## every disturbance with every answer of the API, on real Kafka (ARGS="--only SIGKILL")
+	@$(BIN)/python -m tests.matrix $(ARGS)
 
 format: $(DEV) ## format everything and mend what ruff can mend
 	@$(BIN)/ruff format --quiet .

@@ -29,6 +29,8 @@ POLL_SECONDS = 0.05
 # pauses and polls for nothing, which keeps its membership of the group and lets partitions come and go.
 FULL_SECONDS = 2.0
 PAUSED_POLL_SECONDS = 1.0  # also how often records that wait for the schema registry are tried again
+# The part of the drain deadline that is for requests under way, when tries that fail have used up the rest.
+ENDING_SHARE = 0.25
 
 
 class RecordKeeper(Protocol):
@@ -78,6 +80,7 @@ class Sink:
         self._working: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._joined = False
+        self._resting = False
         self._said_tripped = False
         self._taken_over: set[int] = set()
         self.lag: int | None = None
@@ -134,16 +137,28 @@ class Sink:
         """Finishes what is in flight for these partitions, within the deadline, and gives them up."""
         self.engine.close_open()
         self._send()
+        ending = self._times.drain_deadline * ENDING_SHARE
         try:
-            async with asyncio.timeout(self._times.drain_deadline):
+            async with asyncio.timeout(self._times.drain_deadline - ending):
                 # Without a task at work only a timer could bring progress: those records are handed over.
                 while self._working and self.engine.offsets.outstanding_of(partitions):
                     await self._progress.wait()
         except TimeoutError:
             log.warning("drain_deadline_passed", stream=self.stream.name, partitions=partitions)
+            await self._end_requests(ending)
         offsets = {p: o for p, o in self.engine.offsets.to_commit().items() if p in partitions}
         await self.lost(partitions)
+        self._send()
         return offsets
+
+    async def _end_requests(self, seconds: float) -> None:
+        """Starts no more and waits for those under way: money that is cut off in the middle is in doubt."""
+        self._resting = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._working:
+                    await self._progress.wait()
+        self._resting = False
 
     async def lost(self, partitions: list[int]) -> None:
         """Gives up partitions that another member has already."""
@@ -213,6 +228,8 @@ class Sink:
 
     def _send(self) -> None:
         """Starts every request that may start now, and sets the timer for those that may start later."""
+        if self._resting:
+            return
         now = self._clock()
         while (batch := self.engine.take(now)) is not None:
             self._work(self._deliver(batch))

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -325,6 +326,44 @@ async def test_the_end_does_not_wait_longer_than_the_drain_deadline() -> None:
     assert setting.engine.books.balance(0)
     assert setting.topic.committed.get(0, 0) == 0
     assert "drain_deadline_passed" in [line["event"] for line in logged]
+
+
+async def passed_deadline(logged: Sequence[Mapping[str, Any]]) -> None:
+    while "drain_deadline_passed" not in [line["event"] for line in logged]:  # noqa: ASYNC110
+        await asyncio.sleep(0)  # a log line wakes nobody
+
+
+async def test_at_the_drain_deadline_what_is_under_way_may_end_and_nothing_new_begins() -> None:
+    """However often it is tried until then: what is cut off in the middle is in doubt, where that matters."""
+    setting = Setting(at_once(in_flight=1), drain_deadline=0.4)
+    setting.api.open.clear()
+    setting.topic.produce(thing(1), thing(2))
+    with capture_logs() as logged:
+        async with setting.running():
+            await setting.until(lambda: setting.api.keys)
+            setting.sink.stop()
+            await passed_deadline(logged)
+            setting.api.open.set()
+    assert setting.api.accepted == [("a", 1)]
+    assert setting.api.hung_up == 0
+    assert setting.topic.committed == {0: 1}
+    assert setting.engine.books.handed_over == 1
+
+
+async def test_after_the_drain_deadline_the_partitions_that_stay_go_on() -> None:
+    setting = Setting(at_once(in_flight=1), partitions=(0, 1), drain_deadline=0.4)
+    setting.api.open.clear()
+    setting.topic.produce(thing(1), thing(2))
+    with capture_logs() as logged:
+        async with setting.running():
+            await setting.until(lambda: setting.api.keys)
+            setting.topic.produce(thing(3, "b"), partition=1)
+            await setting.until(lambda: setting.engine.books.received == 3)
+            setting.topic.revoke(0)
+            await passed_deadline(logged)
+            setting.api.open.set()
+            await setting.until(lambda: setting.topic.committed == {0: 1, 1: 1})
+    assert setting.engine.books.handed_over == 1
 
 
 async def test_the_end_does_not_wait_for_a_dead_letter_topic_that_is_away() -> None:

@@ -104,6 +104,9 @@ class Engine:
         received = len(decoded.docs) + len(decoded.refused)
         self.books.received += received
         sifted = self.journal.sift(decoded)
+        passed = Hold()
+        self.offsets.add(passed, sifted.passed)
+        self.books.settled_before += self.offsets.settle(passed)
         for found in sifted.again:
             self.offsets.add(found.hold, found.origins[found.hold.count :])
         rest = sifted.rest

@@ -75,8 +75,8 @@ class Lease(Protocol):
             Fenced: the lease has ended, and nothing was written.
         """
 
-    def forget(self, batches: Collection[str]) -> None:
-        """Deletes entries together with the next write; until then they do no harm."""
+    def write_later(self, entries: Mapping[str, Entry | None]) -> None:
+        """Writes these together with the next write; until then what they replace does no harm."""
 
 
 class JournalStore(Protocol):
@@ -84,6 +84,10 @@ class JournalStore(Protocol):
 
     async def take_over(self, partitions: Collection[int]) -> Mapping[int, Sequence[Entry]]:
         """Ends the leases of earlier owners, then reads what they left, in that order."""
+        ...
+
+    async def topic_id(self) -> str | None:
+        """What tells the stream's topic from others of its name; None if the cluster has no such thing."""
         ...
 
     def lease(self, partition: int) -> Lease:

@@ -78,6 +78,7 @@ class World:
     sent: list[str] = field(default_factory=list)  # the key of each request
     steps: int = 0
     dies_at: int | None = None
+    topic_id: str | None = "the first"
 
     @property
     def partitions(self) -> set[int]:
@@ -213,6 +214,9 @@ class Store:
 
         return await self.world.do(fence_and_read)
 
+    async def topic_id(self) -> str | None:
+        return self.world.topic_id
+
     def lease(self, partition: int) -> "Lease":
         return self.leases[partition]
 
@@ -235,8 +239,8 @@ class Lease:
             else:
                 self.world.journal[self.partition, batch] = entry
 
-    def forget(self, batches: Collection[str]) -> None:
-        self.later.update(dict.fromkeys(batches))
+    def write_later(self, entries: Mapping[str, Entry | None]) -> None:
+        self.later.update(entries)
 
 
 class Reader:

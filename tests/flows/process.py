@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,10 @@ def eventually(holds: Callable[[], bool], what: str, seconds: float = PATIENCE) 
 
 
 class BridgeProcess:
-    """`productiv-bridge run` of one stream, or of more; it logs to a file and tells its port there."""
+    """`productiv-bridge run` of some streams; it logs to a file and tells its port there."""
 
-    def __init__(self, folder: Path, name: str, stream: str, settings: dict[str, Any], *more: str) -> None:
-        self._stream = stream
-        self._only = [part for each in (stream, *more) for part in ("--only", each)]
+    def __init__(self, folder: Path, name: str, streams: Sequence[str], settings: dict[str, Any]) -> None:
+        self._streams = streams
         self.config = folder / f"{name}.yaml"
         self.config.write_text(yaml.safe_dump(settings))
         self.log = folder / f"{name}.log"
@@ -51,7 +50,7 @@ class BridgeProcess:
         self._begun = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "bridge", "run", "--config", str(self.config)]
-            command += self._only
+            command += [word for stream in self._streams for word in ("--only", stream)]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
 
     def wait_until_started(self) -> None:
@@ -111,11 +110,11 @@ class BridgeProcess:
         """The sum of a metric's samples with these labels, now."""
         return _sum(self._scrape(), name, labels)
 
-    def books(self) -> dict[str, int]:
-        """The columns of the books, by the metrics of one scrape."""
+    def books(self, stream: str | None = None) -> dict[str, int]:
+        """The columns of a stream's books (None: of the first), by the metrics of one scrape."""
         settled = ("delivered", "dead_lettered", "superseded", "in_doubt", "settled_before")
         columns = ("received", *settled, "handed_over")
-        samples, labels = self._scrape(), {"stream": self._stream}
+        samples, labels = self._scrape(), {"stream": stream or self._streams[0]}
         books = {name: int(_sum(samples, f"bridge_records_{name}_total", labels)) for name in columns}
         return books | {"outstanding": int(_sum(samples, "bridge_records_outstanding", labels))}
 

@@ -109,7 +109,7 @@ class Stage:
             },
             "http": {"host": "127.0.0.1", "port": 0},
         }
-        made = BridgeProcess(self.folder, f"bridge-{len(self.bridges)}", self.stream, settings)
+        made = BridgeProcess(self.folder, f"bridge-{len(self.bridges)}", [self.stream], settings)
         self.bridges.append(made)
         return made
 

@@ -95,7 +95,7 @@ class SourceStage:
             },
             "http": {"host": "127.0.0.1", "port": 0},
         }
-        made = BridgeProcess(self.folder, f"bridge-{len(self.bridges)}", streams[0], settings, *streams[1:])
+        made = BridgeProcess(self.folder, f"bridge-{len(self.bridges)}", streams, settings)
         self.bridges.append(made)
         return made
 
