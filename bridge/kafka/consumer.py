@@ -18,6 +18,7 @@ Ts = TypeVarTuple("Ts")
 
 log = structlog.get_logger(__name__)
 
+CLOSING_POLL_SECONDS = 0.05
 # What the guarantees rest on; configuration refuses to set any of these.
 FIXED: dict[str, str | int | bool] = {
     "enable.auto.commit": False,
@@ -109,7 +110,7 @@ class Consumer:
 
     async def close(self) -> None:
         """Gives all partitions up through the owner, leaves the group, and ends the thread."""
-        await self._call(self._kafka.close)
+        await self._call(self._close)
         self._thread.shutdown(wait=False)
 
     async def _call(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
@@ -126,6 +127,14 @@ class Consumer:
                 raise KafkaException(error)
             log.warning("consumer_error", topic=self._topic, error=error.str())
         return [message for message in messages if message.error() is None]
+
+    def _close(self) -> None:
+        # The client's own close would do it too. But where a rebalance is under way, it may ask us to let go
+        # once it has left the group, and then waits for itself for ever, with Python's lock in its hands.
+        self._kafka.unsubscribe()
+        while self._kafka.assignment():
+            self._kafka.consume(1, CLOSING_POLL_SECONDS)
+        self._kafka.close()
 
     def _pause(self, paused: bool) -> None:
         if paused:  # each time: a rebalance may have brought partitions that are not paused yet

@@ -7,7 +7,7 @@ from tests.matrix.answers import LONGEST_BACKOFF, MINUTE, READ_SECONDS
 from tests.matrix.cells import Disturbance, chosen
 from tests.matrix.disturb import PAUSE_SECONDS
 from tests.matrix.run import WAVE, Result
-from tests.matrix.scene import BATCH_RECORDS, IN_FLIGHT, SESSION_MS
+from tests.matrix.scene import BATCH_RECORDS, IN_FLIGHT, SESSION_MS, SOCKET_MS
 
 COLUMNS = (
     *("answer", "apps", "records", "disturbances", "bad answers", "lost", "sent twice", "may be", "in doubt"),
@@ -93,6 +93,7 @@ everything is settled and committed. After SIGKILL this waits for the session of
 | a stall of 30 s, as the read timeout | {2 * READ_SECONDS:g} s, with a read timeout of {READ_SECONDS:g} s |
 | 401 for a minute | {MINUTE:g} s and more; tries are at most {LONGEST_BACKOFF:g} s apart |
 | a broker that stands still | {PAUSE_SECONDS:g} s, with sessions of {SESSION_MS / 1000:g} s |
+| a request to Kafka waits 60 s for its answer | {SOCKET_MS / 1000:g} s |
 | batches of 1000 | {BATCH_RECORDS} |
 | offsets set back | to half of what was committed, in all streams |
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from subprocess import TimeoutExpired
 
 from confluent_kafka import KafkaException
 
@@ -57,7 +58,7 @@ def run(cell: Cell, kafka: Cluster[Broker], folder: Path) -> Result:
         course = _Course(cell, place)
         try:
             course.play()
-        except (AssertionError, OSError, KafkaException) as error:
+        except (AssertionError, OSError, KafkaException, TimeoutExpired) as error:
             course.wrongs.append(str(error))
         return replace(course.result(), took=time.monotonic() - began)
 

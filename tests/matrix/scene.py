@@ -23,7 +23,8 @@ PARTITIONS = 3  # an odd number, so that two members never have the same
 BATCH_RECORDS = 10
 IN_FLIGHT = 4
 LATENCY_SECONDS = 0.05  # of each answer, so that something is under way at any moment
-SESSION_MS = 3000
+SESSION_MS = 3000  # 45 s by default
+SOCKET_MS = 5000  # 60 s by default; so long a commit waits that was under way when the broker went
 KAFKA_SECONDS = 30.0
 
 Document = dict[str, Any]
@@ -100,7 +101,11 @@ class Scene:
                 "group_prefix": self._prefix,
                 "create_topics": False,
                 "journal_topic": self._journal,
-                "settings": {"session.timeout.ms": SESSION_MS, "heartbeat.interval.ms": 500},
+                "settings": {
+                    "session.timeout.ms": SESSION_MS,
+                    "heartbeat.interval.ms": 500,
+                    "socket.timeout.ms": SOCKET_MS,
+                },
             },
             "sinks": {stream: self._sink(stream) for stream in STREAMS},
             "http": {"host": "127.0.0.1", "port": 0},
