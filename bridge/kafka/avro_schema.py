@@ -36,8 +36,11 @@ def record_schema(schema: Any, where: str) -> Schema:
     Raises:
         SchemaError: it describes something else, such as a union.
     """
-    if not isinstance(schema, dict) or schema.get("type") != "record" or "fields" not in schema:
+    if not isinstance(schema, dict) or schema.get("type") != "record":
         raise SchemaError(f"{where}: is not the schema of a record")
+    fields = schema.get("fields")
+    if not isinstance(fields, list) or not all(isinstance(each, dict) and "name" in each for each in fields):
+        raise SchemaError(f"{where}: has no list of named fields")
     return schema
 
 

@@ -1,6 +1,6 @@
 """Records as Avro in Confluent framing: a schema registry knows what each was written with."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NoReturn
@@ -23,6 +23,10 @@ from bridge.kafka.wire_avro import AvroWriter
 # before the record, or (GUID only) in a header.
 _BY_ID, _BY_GUID = 0, 1
 _FRAME_BYTES = {_BY_ID: 5, _BY_GUID: 17}
+
+# A schema of 1000 described fields has some 0.2 MB. Each record takes a step for each field.
+MAX_SCHEMA_CHARACTERS = 1024 * 1024
+MAX_REFERENCES = 100
 
 
 def registry_client(settings: Mapping[str, Any]) -> SchemaRegistryClient:
@@ -126,7 +130,9 @@ class RegistryWire:
                 schema = self._client.get_schema(int.from_bytes(frame[1:]))
             else:
                 schema = self._client.get_schema_by_guid(str(UUID(bytes=frame[1:])))
-            return schema, list(self._references(schema))
+            return schema, self._references(schema, {})
+        except Refusal:
+            raise
         except Exception as error:  # the client lets the errors of its HTTP library through
             code = getattr(error, "error_code", None)
             # 404xx is the registry saying so; a plain 404 may come from a proxy or a wrong address.
@@ -134,11 +140,20 @@ class RegistryWire:
                 raise undecodable(f"the schema registry does not know {_named(frame)}") from None
             _unavailable(error)
 
-    def _references(self, schema: RegistrySchema) -> Iterator[RegistrySchema]:
+    def _references(
+        self, schema: RegistrySchema, found: dict[tuple[str, int | str], RegistrySchema]
+    ) -> list[RegistrySchema]:
+        """What it refers to, each once, and behind what it refers to itself."""
+        parts = []
         for reference in schema.references or ():
-            part = self._client.get_version(reference.subject or "", reference.version or "latest").schema
-            yield from self._references(part)
-            yield part
+            place = reference.subject or "", reference.version or "latest"
+            if place in found:
+                continue
+            if len(found) == MAX_REFERENCES:
+                raise undecodable(f"its schema refers to more than {MAX_REFERENCES} others")
+            found[place] = part = self._client.get_version(*place).schema
+            parts += [*self._references(part, found), part]
+        return parts
 
     def _registered(self) -> bytes:
         text = orjson.dumps(self._schema).decode()
@@ -177,8 +192,11 @@ def _unframed(message: Message, value: bytes) -> tuple[bytes, bytes]:
 def _json(schema: RegistrySchema) -> Any:
     if schema.schema_type != "AVRO":
         raise SchemaError(f"it is a {schema.schema_type} schema, not an Avro schema")
+    text = schema.schema_str or ""
+    if len(text) > MAX_SCHEMA_CHARACTERS:
+        raise SchemaError(f"a schema has {len(text)} characters where {MAX_SCHEMA_CHARACTERS} are allowed")
     try:
-        return orjson.loads(schema.schema_str or "")
+        return orjson.loads(text)
     except orjson.JSONDecodeError:
         raise SchemaError("the writer's schema is not JSON") from None
 
