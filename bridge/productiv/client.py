@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Self
 
@@ -268,6 +269,7 @@ def _http(settings: ClientSettings, transport: httpx.AsyncBaseTransport | None) 
     files = settings.certificates
     return httpx.AsyncClient(
         transport=transport,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # none is kept: each would be sent back
         verify=True if files is None else FollowingContext(files),
         # A proxy named in the environment is used, but never for a sandbox on the same machine.
         mounts={f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")},

@@ -7,6 +7,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Literal, Self
 
@@ -40,6 +41,7 @@ class Storage:
         logging.getLogger("httpx2").addFilter(_hide_addresses)
         self._http = httpx.AsyncClient(
             transport=transport,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             mounts={f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")},
             headers={"User-Agent": f"productiv-bridge/{__version__}"},
             follow_redirects=False,
