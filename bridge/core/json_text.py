@@ -1,7 +1,7 @@
 """JSON with exact decimal numbers: money must not pass through a binary float on its way."""
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 import orjson
@@ -44,6 +44,8 @@ def exact_json(text: bytes) -> Any:
         return json.loads(text.decode(), parse_float=Decimal, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    except InvalidOperation:
+        raise ValueError("a number in it has an exponent beyond all bounds") from None
 
 
 def _no_constant(name: str) -> NoReturn:

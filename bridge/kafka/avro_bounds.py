@@ -30,7 +30,7 @@ class _Walk:
         self._empty = {"null"}  # the types that take no bytes, by name
 
     def depth(self, schema: Any, marked: bool = False) -> int:
-        """How many types stand within each other, with this one; `marked`: a byte stands before each value."""
+        """How many types stand within each other, with it; `marked`: a byte stands before each value."""
         if isinstance(schema, list):
             return self._nested(schema, marked=True)
         if isinstance(schema, dict):

@@ -1,6 +1,6 @@
 """Between the values of Kafka messages and validated documents, for one topic."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from confluent_kafka import Message
@@ -55,7 +55,7 @@ class TopicDecoder:
 
     A chunk goes through in bulk. If anything in it is refused, it goes through again record by record, so
     that a bad record costs time and not its neighbours. A value longer than `max_record_bytes` is refused
-    unread.
+    unread, and no more bytes than that go through at once: as objects they can take twenty times the memory.
     """
 
     def __init__(
@@ -75,10 +75,13 @@ class TopicDecoder:
                 with the records: pause, and decode the same messages again.
         """
         values = [message.value() for message in messages]
-        try:
-            return self._all(messages, values)
-        except Refusal:
-            return self._each(messages, values)
+        decoded = Decoded()
+        for part in _parts(values, self._max_record_bytes):
+            try:
+                decoded.extend(self._all(messages[part], values[part]))
+            except Refusal:
+                decoded.extend(self._each(messages[part], values[part]))
+        return decoded
 
     def _all(self, messages: Sequence[Message], values: list[bytes | None]) -> Decoded:
         whole = [value for value in values if value]
@@ -113,6 +116,17 @@ class TopicDecoder:
         record = self._wire.read_one(message, value)
         doc = self._validator.one(record)
         return self._apps.of([message], [record])[0], doc
+
+
+def _parts(values: Sequence[bytes | None], most: int) -> Iterator[slice]:
+    """Where to cut a chunk for each part to have at most so many bytes, or a single value."""
+    begin = size = 0
+    for end, value in enumerate(values):
+        size += len(value or b"")
+        if size > most and end > begin:
+            yield slice(begin, end)
+            begin, size = end, len(value or b"")
+    yield slice(begin, None)
 
 
 def registry_client(settings: Mapping[str, Any]) -> "SchemaRegistryClient":

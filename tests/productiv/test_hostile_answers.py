@@ -133,7 +133,7 @@ async def test_a_packed_answer_is_unpacked_up_to_the_limit() -> None:
 
 
 async def test_encodings_within_each_other_are_not_unpacked() -> None:
-    """Three of them can turn 64 KB into hours of work for nothing at all, without a look at limit and clock."""
+    """Three of them can make hours of work of 64 KB, for nothing, and without a look at limit and clock."""
     body = gzip.compress(zlib.compress(b"{}"))
     answer = Said(200, [(b"content-encoding", b"deflate, gzip")], body)
     async with Service(answer).client() as client:
