@@ -13,6 +13,8 @@ from pydantic_core import ErrorDetails
 from bridge.core.errors import ConfigError, SchemaError
 from bridge.resources import folder
 
+MAX_FILE_BYTES = 65_536  # some fifty times the longest description
+
 # What a broker accepts (org.apache.kafka.common.internals.Topic); "." and ".." are refused besides.
 _TopicName = Annotated[str, Field(pattern=r"^(\.{3,}|\.{0,2}[a-zA-Z0-9_-][a-zA-Z0-9._-]*)$", max_length=249)]
 _Partitions = Annotated[int, Field(ge=1, le=100_000)]
@@ -164,11 +166,32 @@ def _of_output(path: Path) -> bool:
     return isinstance(content, dict) and "output" in content
 
 
+class _Loader(yaml.SafeLoader):
+    """The safe loader without anchors and aliases, by which a small file can stand for a huge one."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it untyped
+        if getattr(event, "anchor", None) is not None:
+            raise yaml.MarkedYAMLError(
+                problem="anchors (&) and aliases (*) are not supported", problem_mark=event.start_mark
+            )
+        return super().compose_node(parent, index)
+
+
 def _content(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise SchemaError(f"{path}: is longer than {MAX_FILE_BYTES} bytes")
+        return yaml.load(content.decode(), _Loader)  # noqa: S506  (it is a safe one)
+    except (OSError, yaml.YAMLError) as error:
         raise SchemaError(f"{path}: cannot be read: {error}") from error
+    except RecursionError:
+        raise SchemaError(f"{path}: cannot be read: it is nested too deeply") from None
+    except (ValueError, OverflowError, AttributeError) as error:
+        # Not UTF-8, or a number or time that is none, for which the parser has no words of its own.
+        raise SchemaError(f"{path}: cannot be read: a value in it is none of its type: {error}") from error
 
 
 def _described(path: Path, kind: type[_Described], name: str) -> _Described:

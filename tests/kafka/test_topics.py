@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from bridge.core.errors import ConfigError, SchemaError
 from bridge.kafka.topics import (
@@ -107,6 +109,47 @@ def test_what_is_no_description_is_refused_by_file_and_key(tmp_path: Path, conte
         load(path)
     assert str(refused.value).startswith(f"{path}: ")
     assert why in str(refused.value)
+
+
+TAGS = [f"!!{kind} " for kind in ("int", "float", "timestamp", "binary", "set", "omap", "python/name:os")]
+SYNTAX = [
+    "\n",
+    "\n  ",
+    ": ",
+    "- ",
+    "&a ",
+    "*a",
+    "<<: ",
+    "? ",
+    "%YAML ",
+    "---",
+    "\0",
+    "2001-99-99",
+    *"[]{}|'\"\\",
+]
+PIECES = st.lists(st.sampled_from([*TAGS, *SYNTAX, *USAGE]) | st.text(max_size=3), max_size=12).map("".join)
+
+
+@given(st.binary(max_size=40) | PIECES.map(lambda text: text.encode(errors="surrogatepass")))
+@example(b"[" * 3000)
+@example(b"stream: 2001-99-99")
+@example(b"partitions: !!int six")
+@example(b"partitions: !!float x")
+@example(b"!!timestamp x")
+@example(b"partitions: " + b"9" * 5000)
+@example(b'topic: "\\UFFFFFFFF"')
+@example(b"\xff")
+@example(b"a: &a [1]\nb: [*a, *a]")
+@example(b"a: &a {x: 1}\nb: {<<: [*a, *a]}")
+@example(b" " * 70_000)
+def test_any_file_is_a_description_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    path = tmp_path_factory.mktemp("topics") / "usage.yaml"
+    path.write_bytes(content)
+    with pytest.raises(SchemaError) as refused:
+        load(path)
+    assert str(refused.value).startswith(f"{path}: ")
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
