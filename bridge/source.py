@@ -219,6 +219,7 @@ class Source:
             return RoundFailed("unavailable", "another process wrote the cursor; it is read anew")
         except BridgeError as error:
             log.error("round_failed", stream=self.stream.name, result="refused", reason=str(error))
+            self._cursor = None  # somebody may mend it meanwhile
             return RoundFailed("refused", str(error))
         return None
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bridge.core.entries import FORMAT, entries, entry
+from bridge.core.entries import FORMAT, entries, entry, is_moment, is_whole
 from bridge.core.polling import Cursor, Json, RoundFailed
 
 SECOND = 1000
@@ -31,8 +31,14 @@ class Bounds:
 
 def position(cursor: Cursor) -> int | None:
     """Up to which time everything was read; None where nothing was, or a newer version says so."""
-    head = cursor.get(HEAD)
-    return int(head["position"]) if head is not None and head["format"] <= FORMAT else None
+    head = cursor.get(HEAD, {})
+    known = is_head(head) and is_whole(head.get("format")) and head["format"] <= FORMAT
+    return int(head["position"]) if known else None
+
+
+def is_head(entry: Json) -> bool:
+    """Whether this is a head."""
+    return is_moment(entry.get("position")) and is_moment(entry.get("floor"))
 
 
 def head_at(position: int, floor: int) -> Json:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from bridge.core.entries import FORMAT, chunks, digest, entries
+from bridge.core.entries import FORMAT, check, chunks, digest, entries, is_moment, is_text
 from bridge.core.polling import Ask, Cursor, Emission, Json, Page, Round, RoundFailed, Write
 from bridge.core.record import Doc
 from bridge.core.shape import Object
@@ -50,8 +50,9 @@ class Listing:
 
         Raises:
             RoundFailed: there is no list (`not_as_described`), or too much vanished (`vanished`).
-            BridgeError: a newer version wrote the cursor.
+            BridgeError: a newer version or something else wrote the cursor.
         """
+        check(cursor, {ITEM: self._is_entry})
         known = entries(cursor, ITEM)
         [page] = yield [Ask(self.operation)]
         if page is None:
@@ -61,6 +62,14 @@ class Listing:
         yield from self._changes(rows, known, now_ms, interval_ms)
         yield from self._departures(
             sorted(known.keys() - rows.keys()), len(known), options.max_vanished_share
+        )
+
+    def _is_entry(self, entry: Json) -> bool:
+        asked_at = entry.get("detailed_at")
+        return (
+            is_text(entry.get("digest"))
+            and is_text(entry.get("summary", ""))
+            and (asked_at is None or is_moment(asked_at))
         )
 
     def _changes(

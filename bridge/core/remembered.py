@@ -4,7 +4,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from bridge.core.entries import FORMAT, entries
+from bridge.core.entries import FORMAT, entries, is_moment, is_packed
 from bridge.core.polling import Cursor, Json
 
 ENTRY = "seen/"
@@ -33,7 +33,7 @@ class Remembered:
     """
 
     def __init__(self, cursor: Cursor) -> None:
-        self._entries = {int(number): _read(entry) for number, entry in entries(cursor, ENTRY).items()}
+        self._entries = {name: _read(entry) for name, entry in entries(cursor, ENTRY).items()}
         self._digests = {each for entry in self._entries.values() for each in entry.digests}
 
     def __contains__(self, each: bytes) -> bool:
@@ -44,18 +44,18 @@ class Remembered:
 
     def add(self, until: int, digests: Iterable[bytes]) -> dict[str, Json]:
         """Remembers what is new; returns the entry to be written, by its name."""
-        number, entry = max(self._entries, default=0) + 1, _Entry(until, tuple(digests))
-        self._entries[number] = entry
+        number, entry = max(map(_number, self._entries), default=0) + 1, _Entry(until, tuple(digests))
+        self._entries[str(number)] = entry
         self._digests.update(entry.digests)
         text = b64encode(b"".join(entry.digests)).decode()
         return {f"{ENTRY}{number}": {"format": FORMAT, "until": until, "ids": text}}
 
     def forget(self, before: int) -> dict[str, None]:
         """Forgets entries that end before a time; returns their names, to be written as gone."""
-        gone = [number for number, entry in self._entries.items() if entry.until < before]
-        for number in gone:
-            self._digests.difference_update(self._entries.pop(number).digests)
-        return {f"{ENTRY}{number}": None for number in gone}
+        gone = [name for name, entry in self._entries.items() if entry.until < before]
+        for name in gone:
+            self._digests.difference_update(self._entries.pop(name).digests)
+        return {ENTRY + name: None for name in gone}
 
     def excess(self, most: int, before: int) -> int | None:
         """The newest `until` among the oldest entries without which at most `most` digests are left.
@@ -68,6 +68,16 @@ class Remembered:
                 break
             left, newest = left - len(entry.digests), entry.until
         return newest
+
+
+def is_entry(entry: Json) -> bool:
+    """Whether it holds digests."""
+    return is_moment(entry.get("until")) and is_packed(entry.get("ids"))
+
+
+def _number(name: str) -> int:
+    """The number that names an entry; 0 for a name that is none of ours."""
+    return int(name) if name.isdecimal() and len(name) < 19 else 0
 
 
 def _read(entry: Json) -> _Entry:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from urllib.parse import quote, unquote
 
-from bridge.core.entries import FORMAT, digest
+from bridge.core.entries import FORMAT, digest, is_packed, is_text, is_whole
 from bridge.core.polling import Emission, Json
 from bridge.core.record import Doc
 from bridge.core.shape import EXTRA, JSON, Object
@@ -59,6 +59,22 @@ class Kind:
         rows = details.get(self.parts)
         return (
             [self.part_form.read(row) for row in rows if self._named(row)] if isinstance(rows, list) else []
+        )
+
+    def is_entry(self, entry: Json) -> bool:
+        """Whether this is what is remembered of an item."""
+        known = all(is_text(entry.get(name)) for name in ("digest", "summary"))
+        known = known and is_whole(entry.get("sequence")) and is_packed(entry.get("parts"))
+        if entry.get("open") is True:
+            return known and self._is_listed(entry.get("listed"))
+        return known and entry.get("open") is False and is_whole(entry.get("until"))
+
+    def _is_listed(self, listed: object) -> bool:
+        return (
+            isinstance(listed, dict)
+            and all(is_text(listed.get(name)) for name in (self.group, self.item))
+            and all(is_whole(listed.get(name, 0)) for name in (START, END))
+            and isinstance(listed.get(EXTRA, {}), dict)
         )
 
     def _named(self, row: object) -> bool:

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bridge.core import by_time
-from bridge.core.by_time import HEAD, SECOND, Bounds, head_at, head_of
+from bridge.core.by_time import HEAD, SECOND, Bounds, head_at, head_of, is_head
+from bridge.core.entries import check
 from bridge.core.polling import Cursor, Gap, Json, Round, Shortened, Write
-from bridge.core.remembered import Remembered
+from bridge.core.remembered import ENTRY, Remembered, is_entry
 from bridge.core.trail_window import Event, Trail, TrailWindow
 
 _MARGIN = 60 * SECOND  # by which a window begins later than the API allows, as it takes time to arrive there
@@ -39,13 +40,18 @@ def poll(trail: Trail, bounds: Bounds, limits: Limits, cursor: Cursor, now: int)
 
     Raises:
         RoundFailed: an answer is not as described, or the cursor stands in the future.
-        BridgeError: a newer version wrote the cursor.
+        BridgeError: a newer version or something else wrote the cursor.
     """
+    check(cursor, {HEAD: _is_head, ENTRY: is_entry})
     now -= now % SECOND
     oldest = now - limits.max_age + _MARGIN
     head = head_of(cursor, bounds, now, oldest)
     if head is not None:
         yield from _Reading(trail, bounds, limits, cursor, head, now).round(oldest)
+
+
+def _is_head(entry: Json) -> bool:
+    return is_head(entry) and isinstance(entry.get("shortened", False), bool)
 
 
 class _Reading:

@@ -7,8 +7,8 @@ show them again, or they would pass for new.
 
 from collections.abc import Generator, Iterator, Mapping, Sequence, Set
 
-from bridge.core.by_time import HEAD, SECOND, Bounds, head_at, head_of
-from bridge.core.entries import chunks, digest, entries, entry
+from bridge.core.by_time import HEAD, SECOND, Bounds, head_at, head_of, is_head
+from bridge.core.entries import check, chunks, digest, entries, entry
 from bridge.core.looking import ASKS_AT_ONCE, RECORDS_AT_ONCE, Looking, Questions
 from bridge.core.polling import Ask, Cursor, Page, Round, RoundFailed, Step, Write
 from bridge.core.record import Doc
@@ -28,8 +28,9 @@ def poll(
 
     Raises:
         RoundFailed: an answer is not as described, or the cursor stands in the future.
-        BridgeError: a newer version wrote the cursor.
+        BridgeError: a newer version or something else wrote the cursor.
     """
+    check(cursor, {HEAD: is_head, f"{questions.item}/": kind.is_entry})
     yield from _Reading(kind, questions, bounds, ended, cursor, now_ms - now_ms % SECOND).round()
 
 
