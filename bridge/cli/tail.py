@@ -13,6 +13,7 @@ from bridge import config, wiring
 from bridge.core.errors import ConfigError
 from bridge.core.json_text import json_text
 from bridge.export.moment import Moment
+from bridge.kafka.headers import all_headers
 from bridge.kafka.range_reader import range_consumer
 from bridge.kafka.refusal import Refusal
 from bridge.kafka.serde import Wire
@@ -60,7 +61,7 @@ def tail(
 def _told(message: Any, wire: Wire, headers: bool) -> dict[str, Any]:
     told: dict[str, Any] = {"key": _text(message.key()), "time": str(Moment(message.timestamp()[1]))}
     if headers:
-        told["headers"] = {name: _text(value) for name, value in message.headers() or []}
+        told["headers"] = {name: _text(value) for name, value in all_headers(message)}
     if (value := message.value()) is None:
         return {**told, "deleted": True}
     try:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from confluent_kafka import Message
 
 from bridge.core.errors import ConfigError
+from bridge.kafka.headers import all_headers
 from bridge.kafka.refusal import Refusal, unknown_app
 from bridge.kafka.topics import AppSource
 
@@ -139,6 +140,4 @@ def _finder(source: AppSource) -> Callable[[Sequence[Message], Sequence[Any]], l
 
 def _header(message: Message, name: str) -> Any:
     """The last header of that name, as Kafka's own `lastHeader`."""
-    headers = message.headers() or ()
-    pairs = headers.items() if isinstance(headers, dict) else headers
-    return next((value for key, value in reversed(list(pairs)) if key == name), None)
+    return next((value for key, value in reversed(all_headers(message)) if key == name), None)

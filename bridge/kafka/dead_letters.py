@@ -9,6 +9,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from bridge.core.record import Refused
+from bridge.kafka.headers import all_headers
 from bridge.kafka.rotation import FollowingProducer
 
 log = structlog.get_logger(__name__)
@@ -76,7 +77,7 @@ class DeadLetters:
     def _produce(self, one: Refused, cut: int | None, answered: Any) -> None:
         message: Any = one.origin
         value = message.value()
-        headers = [*(message.headers() or []), *_headers(one)]
+        headers = [*all_headers(message), *_headers(one)]
         if cut is not None and value is not None:
             headers.append(("bridge.value-bytes", str(len(value))))
             value = value[:cut]
@@ -95,7 +96,7 @@ class DeadLetters:
 
 def own_headers(message: Any) -> list[tuple[str, Any]]:
     """The headers that a record had before the bridge put its own beside them."""
-    return [each for each in message.headers() or [] if not each[0].startswith("bridge.")]
+    return [each for each in all_headers(message) if not each[0].startswith("bridge.")]
 
 
 def _headers(one: Refused) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, TypeVarTuple
 
 import structlog
-from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka import KafkaException, Message, TopicCollection
 from confluent_kafka.admin import AdminClient
 
 from bridge.core.errors import BridgeError
@@ -78,17 +78,28 @@ class KafkaJournal:
         return _KafkaLease(producer, self._topic, place, self._form, partition, self._threads)
 
     def _left(self, partitions: list[int], reader: TopicReader, places: set[int]) -> dict[int, list[Entry]]:
-        left: dict[tuple[int, str], Entry | None] = {}
+        left: dict[tuple[int, str], Message] = {}
         for message in reader.news(places):
             kind = self._form.kind(message.key())
             if kind is not None and kind[0] == "batch" and kind[1] in partitions:
-                value = message.value()
-                left[kind[1], kind[2]] = self._form.entry(value) if value else None
+                left[kind[1], kind[2]] = message
         found: dict[int, list[Entry]] = {partition: [] for partition in partitions}
-        for (partition, _), entry in left.items():
-            if entry is not None:
+        for (partition, _), message in left.items():
+            if (entry := self._entry(message, partition)) is not None:
                 found[partition].append(entry)
         return found
+
+    def _entry(self, message: Message, partition: int) -> Entry | None:
+        value = message.value()
+        try:
+            return self._form.entry(partition, value) if value else None
+        except ValueError:
+            # What is in doubt is not known then, so nothing may be sent.
+            raise BridgeError(
+                f"topic {self._topic}, partition {message.partition()}, offset {message.offset()}: this is "
+                "no entry of the journal, so something else wrote it; see what it is about, and write a "
+                "message with the same key and no value"
+            ) from None
 
 
 def topic_id(settings: Mapping[str, Any], topic: str) -> str | None:

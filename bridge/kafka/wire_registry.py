@@ -16,6 +16,7 @@ from bridge.core.errors import SchemaError
 from bridge.core.record import Doc
 from bridge.kafka.avro_reader import AvroReader, Record
 from bridge.kafka.avro_schema import SCHEMA_ID_HEADER, Schema, record_schema
+from bridge.kafka.headers import all_headers
 from bridge.kafka.refusal import Refusal, SchemaRegistryUnavailable, undecodable
 from bridge.kafka.wire_avro import AvroWriter
 
@@ -141,12 +142,12 @@ class RegistryWire:
             _unavailable(error)
 
     def _references(
-        self, schema: RegistrySchema, found: dict[tuple[str, int | str], RegistrySchema]
+        self, schema: RegistrySchema, found: dict[tuple[str, Any], RegistrySchema]
     ) -> list[RegistrySchema]:
         """What it refers to, each once, and behind what it refers to itself."""
         parts = []
         for reference in schema.references or ():
-            place = reference.subject or "", reference.version or "latest"
+            place: tuple[str, Any] = reference.subject or "", reference.version or "latest"
             if place in found:
                 continue
             if len(found) == MAX_REFERENCES:
@@ -172,14 +173,11 @@ class RegistryWire:
 
 def _unframed(message: Message, value: bytes) -> tuple[bytes, bytes]:
     """Which schema wrote the record, and the record."""
-    headers = message.headers()
-    if headers:
-        pairs = headers.items() if isinstance(headers, dict) else headers
-        frame = next((held for name, held in pairs if name == SCHEMA_ID_HEADER), None)
-        if isinstance(frame, bytes):
-            if frame and len(frame) == _FRAME_BYTES.get(frame[0]):
-                return frame, value
-            raise undecodable(f"the header {SCHEMA_ID_HEADER} holds no schema id")
+    frame = next((held for name, held in all_headers(message) if name == SCHEMA_ID_HEADER), None)
+    if isinstance(frame, bytes):
+        if frame and len(frame) == _FRAME_BYTES.get(frame[0]):
+            return frame, value
+        raise undecodable(f"the header {SCHEMA_ID_HEADER} holds no schema id")
     length = _FRAME_BYTES.get(value[0], 0)
     if not 0 < length <= len(value):
         raise undecodable(
