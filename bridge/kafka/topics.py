@@ -183,15 +183,12 @@ def _content(path: Path) -> Any:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
-            raise SchemaError(f"{path}: is longer than {MAX_FILE_BYTES} bytes")
+            raise ValueError(f"it is longer than {MAX_FILE_BYTES} bytes")
         return yaml.load(content.decode(), _Loader)  # noqa: S506  (it is a safe one)
-    except (OSError, yaml.YAMLError) as error:
-        raise SchemaError(f"{path}: cannot be read: {error}") from error
-    except RecursionError:
-        raise SchemaError(f"{path}: cannot be read: it is nested too deeply") from None
-    except (ValueError, OverflowError, AttributeError) as error:
-        # Not UTF-8, or a number or time that is none, for which the parser has no words of its own.
-        raise SchemaError(f"{path}: cannot be read: a value in it is none of its type: {error}") from error
+    except (
+        Exception
+    ) as error:  # the parser raises whatever it stumbles over, such as a KeyError for `!!bool x`
+        raise SchemaError(f"{path}: cannot be read: {type(error).__name__}: {error}") from error
 
 
 def _described(path: Path, kind: type[_Described], name: str) -> _Described:

@@ -223,7 +223,8 @@ def _code(error: OAuth2Error) -> str:
 
 def _token(value: str, claimed: object, asked_at: float) -> Token:
     """Its life counts from before it was asked for, so that it never ends later at the API than here."""
-    usable = isinstance(claimed, (int, float)) and not isinstance(claimed, bool) and claimed > 0
-    life = float(min(claimed, LONGEST_LIFE)) if usable else ASSUMED_LIFE  # type: ignore[type-var]
+    life = ASSUMED_LIFE
+    if isinstance(claimed, (int, float)) and not isinstance(claimed, bool) and claimed > 0:
+        life = float(min(claimed, LONGEST_LIFE))  # before a float is made of it: no whole number is too large
     expires_at = asked_at + life
     return Token(value, renew_at=expires_at - min(RENEW_AHEAD, life * RENEW_SHARE), expires_at=expires_at)

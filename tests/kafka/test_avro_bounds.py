@@ -172,7 +172,11 @@ JSON = st.recursive(
 )
 
 
-@given(JSON | JSON.map(lambda kind: event(field("x", kind))) | JSON.map(lambda part: writer(part, TIME)))
+@given(
+    JSON
+    | JSON.map(lambda kind: event(field("x", kind)))
+    | JSON.map(lambda part: {**event(), "fields": [part, TIME]})
+)
 @example({"type": "record"})
 @example({"type": "record", "name": "E", "fields": 7})
 @example({"type": "record", "name": "E", "fields": [7]})

@@ -138,6 +138,8 @@ PIECES = st.lists(st.sampled_from([*TAGS, *SYNTAX, *USAGE]) | st.text(max_size=3
 @example(b"!!timestamp x")
 @example(b"partitions: " + b"9" * 5000)
 @example(b'topic: "\\UFFFFFFFF"')
+@example(b"partitions: !!int")
+@example(b"partitions: !!bool x")
 @example(b"\xff")
 @example(b"a: &a [1]\nb: [*a, *a]")
 @example(b"a: &a {x: 1}\nb: {<<: [*a, *a]}")
