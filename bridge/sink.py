@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -81,6 +82,7 @@ class Sink:
         self._timer: asyncio.TimerHandle | None = None
         self._joined = False
         self._resting = False
+        self._undecoded: list[Any] = []  # polled, and waiting for the schema registry or for `resume`
         self._said_tripped = False
         self._taken_over: set[int] = set()
         self.lag: int | None = None
@@ -110,12 +112,22 @@ class Sink:
         self._stopping.set()
         self._tell_progress()
 
+    def resume(self) -> None:
+        """Goes on after the flood guard has stopped the stream."""
+        for bury in self.engine.resume():
+            self._put_aside(bury)
+        self._said_tripped = False
+        log.warning("flood_guard_reset", stream=self.stream.name)
+        self._send()
+        self._tell_progress()
+
     def not_ready(self) -> list[str]:
         """What keeps the stream from its work; an empty list if nothing does."""
+        tripped = self.engine.tripped
         reasons = {
             "has not joined its consumer group": not self._joined,
             f"Kafka: {self._consumer.refused}": self._consumer.refused is not None,
-            f"flood guard: {self.engine.tripped}": self.engine.tripped is not None,
+            f"flood guard: {tripped and tripped.why}": tripped is not None,
             "the API refuses the credentials": self.engine.denied,
             f"another process writes the journal of partitions {sorted(self._taken_over)}": bool(
                 self._taken_over
@@ -167,6 +179,7 @@ class Sink:
 
     def _give_up(self, partitions: list[int]) -> None:
         handed_over = self.engine.give_up(partitions)
+        self._undecoded = [m for m in self._undecoded if m.partition() not in partitions]
         log.info(
             "partitions_given_up", stream=self.stream.name, partitions=partitions, handed_over=handed_over
         )
@@ -174,25 +187,27 @@ class Sink:
     # -- the loop ------------------------------------------------------------------------------------------
 
     async def _receive_until_stopped(self) -> None:
-        undecoded: list[Any] = []
         next_commit = self._clock() + self._times.commit_interval
         while not self._stopping.is_set():
             if self._clock() >= next_commit:
                 await self._commit()
                 next_commit = self._clock() + self._times.commit_interval
-            room = 0 if undecoded else min(await self._room(), POLL_RECORDS)
-            undecoded += await self._consumer.poll(room, POLL_SECONDS if room else PAUSED_POLL_SECONDS)
+            room = 0 if self._undecoded else min(await self._room(), POLL_RECORDS)
+            polled = await self._consumer.poll(room, POLL_SECONDS if room else PAUSED_POLL_SECONDS)
             # A rebalance may have come with the poll: what is no longer ours is not ours to deliver.
-            undecoded = [m for m in undecoded if self.engine.offsets.owns(m.partition())]
-            if not undecoded:
+            self._undecoded += [m for m in polled if self.engine.offsets.owns(m.partition())]
+            if not self._undecoded or self.engine.tripped:
                 continue
             try:
                 # In a thread, as a schema id that is new may mean a request to the registry.
-                decoded = await asyncio.to_thread(self._decoder.decode, undecoded)
+                decoded = await asyncio.to_thread(self._decoder.decode, self._undecoded)
             except SchemaRegistryUnavailable as error:
                 log.warning("schema_registry_unavailable", stream=self.stream.name, error=str(error))
                 continue
-            undecoded = []
+            if not self.engine.admits(decoded):
+                self._tell_tripped(decoded.refused)
+                continue
+            self._undecoded = []
             self._put_aside(self.engine.receive(decoded, self._clock()))
             self._report()
             self._send()
@@ -284,9 +299,22 @@ class Sink:
             self._work(self._bury(bury))
         for park in self.engine.parking():
             self._work(self._park(park))
-        if self.engine.tripped and not self._said_tripped:
-            self._said_tripped = True
-            log.error("flood_guard_tripped", stream=self.stream.name, reason=self.engine.tripped)
+        self._tell_tripped()
+
+    def _tell_tripped(self, refused: Sequence[Refused] = ()) -> None:
+        tripped, name = self.engine.tripped, self.stream.name
+        if tripped is None or self._said_tripped:
+            return
+        self._said_tripped = True
+        log.error(
+            "flood_guard_tripped",
+            stream=name,
+            limit=tripped.limit,
+            reason=tripped.why,
+            refusals=[detail for detail, _ in Counter(one.detail for one in refused).most_common(3)],
+            hint=f"mend the cause, then run `productiv-bridge resume {name}`; if the records are bad for "
+            f"good, raise sinks.{name}.flood_guard and restart, and they become dead letters",
+        )
 
     async def _bury(self, bury: Bury) -> None:
         await self._dead_letters.write(bury.refused)

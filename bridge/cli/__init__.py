@@ -13,6 +13,7 @@ from bridge.cli.demo import demo
 from bridge.cli.dlq import app as dlq_app
 from bridge.cli.export import export
 from bridge.cli.in_doubt import app as in_doubt_app
+from bridge.cli.resume import resume
 from bridge.cli.run import run
 from bridge.cli.sandbox import sandbox
 from bridge.cli.send import send
@@ -35,6 +36,7 @@ app.command()(send)
 app.command()(upload)
 app.command()(export)
 app.command()(tail)
+app.command()(resume)
 app.add_typer(
     apps_app, name="apps", help="Register applications at Productiv and show what is known of them."
 )

@@ -127,8 +127,9 @@ class Kafka(Section):
     )
     decisions_topic: TopicName = Field(
         default="productiv.bridge.decisions",
-        description="Compacted topic in which `dlq` remembers which dead letters were replayed or discarded; "
-        "it creates it, if create_topics is set.",
+        description="Compacted topic for what operators decide: in it `dlq` remembers which dead letters "
+        "were replayed or discarded, and `resume` tells stopped streams to go on. Both create it, if "
+        "create_topics is set.",
     )
     replication_factor: int = Field(
         default=-1,

@@ -163,6 +163,11 @@ class TopicReader:
         for messages in self.unread(self.ends(partitions)):
             yield from messages
 
+    def skip(self) -> None:
+        """Takes all that is there now for read; to be called before anything is. Raises as `ends` does."""
+        self._next = self.ends()
+        self._kafka.incremental_assign([TopicPartition(self._topic, *place) for place in self._next.items()])
+
     def stop(self) -> None:
         """Ends a reading under way with an error; may be called from any thread."""
         self._stopping = True

@@ -15,6 +15,7 @@ from bridge import __version__
 from bridge.core.batcher import Batch
 from bridge.core.books import Books
 from bridge.core.engine import Engine
+from bridge.core.flood_guard import Limit
 from bridge.core.gate import Finding
 from bridge.core.outcome import Accepted, Outcome
 from bridge.core.polling import Write
@@ -278,6 +279,12 @@ class _Streams(Collector):
                 if (value := read(view)) is not None:
                     gauge.add_metric([stream], value)
             yield gauge
+        tripped = GaugeMetricFamily(*TRIPPED, labels=["stream", "limit"])
+        for stream, view in views.items():
+            trip = view.engine.tripped
+            for limit in Limit:
+                tripped.add_metric([stream, limit], int(trip is not None and trip.limit is limit))
+        yield tripped
 
 
 BOOKS: dict[str, tuple[str, Callable[[Books], int]]] = {
@@ -338,11 +345,12 @@ GAUGES: dict[str, tuple[str, Callable[[StreamView], float | None]]] = {
         lambda view: len(view.engine.waiting),
     ),
     "bridge_denied": ("1 while the API refuses the credentials.", lambda view: int(view.engine.denied)),
-    "bridge_flood_guard_tripped": (
-        "1 once the stream has stopped because too many records were refused.",
-        lambda view: int(view.engine.tripped is not None),
-    ),
 }
+
+TRIPPED = (
+    "bridge_flood_guard_tripped",
+    "1 while the stream is stopped because too many records were refused, by the limit that was reached.",
+)
 
 EMITTED = ("bridge_records_emitted", "Records committed to an output topic, null values among them.")
 

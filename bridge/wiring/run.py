@@ -39,6 +39,7 @@ from bridge.wiring.apps import with_app_ids
 from bridge.wiring.clients import api_client
 from bridge.wiring.commands import in_doubt
 from bridge.wiring.credentials import follow_credentials
+from bridge.wiring.resuming import resume_when_told
 from bridge.wiring.sources import build_sources, output_topics
 from bridge.wiring.topics import create_topics, journal_format, sink_topics, topic_decoder
 
@@ -265,6 +266,9 @@ async def _run_until(
         # These may be cancelled at any moment: the next run finds what this one left.
         ending_first = [tasks.create_task(job.run()) for job in jobs]
         ending_first.append(tasks.create_task(follow_credentials(kafka)))
+        ending_first += [
+            tasks.create_task(resume_when_told(settings, kafka, sink)) for sink in sinks.values()
+        ]
         await stop.wait()
         log.info("stopping", outstanding={name: s.engine.offsets.outstanding for name, s in sinks.items()})
         for stream in streams.values():

@@ -50,6 +50,7 @@ of a source's round: `done`, an outcome, `future`, `not_as_described`, `refused`
 | `output` | the topics that sources fill, by the names of their files in `topics/` |
 | `kind` | of what was found: `adds`, `changes`, `leavers`; done: `posted`, `deleted`, `rejected` |
 | `reason` | `undecodable`, `invalid`, `unknown_app`, `too_large`, `rejected` |
+| `limit` | the limit of the flood guard: `consecutive`, `share` |
 | `field` | the declared field that a finding is about: `managerEmail`, `snapshot` |
 | `problem` | what was found: `unknown`, `cycle`, `late` |
 | `version` | the version of the bridge |
