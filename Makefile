@@ -9,13 +9,14 @@ LOCKED := --require-hashes --requirement
 # Stamps: what they depend on is installed as it is now.
 RUN := $(VENV)/.ready-to-run
 DEV := $(VENV)/.ready-to-develop
-# uv has an environment of its own, as only this needs it.
+# Tools with environments of their own, as nothing else needs them.
 UV := build/uv/bin/uv
+AUDIT := build/pip-audit/bin/pip-audit
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format-check lint types imports docs-agree bench format lock clean
+.PHONY: help install run test check format-check lint types imports docs-agree bench matrix format lock audit clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +49,9 @@ docs-agree: $(DEV) ## do documents, schemas, topics and locks say what the code 
 bench: $(DEV) ## measure throughput on real Kafka
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+matrix: $(DEV) ## every disturbance with every answer of the API, on real Kafka (ARGS="--only SIGKILL")
+	@$(BIN)/python -m tests.matrix $(ARGS)
+
 format: $(DEV) ## format everything and mend what ruff can mend
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
@@ -56,6 +60,10 @@ lock: $(UV) ## pin the newest versions of all dependencies, with hashes
 	@$(COMPILE) pyproject.toml --output-file requirements.txt
 	@$(COMPILE) pyproject.toml --extra dev --constraint requirements.txt --output-file requirements-dev.txt
 	@$(COMPILE) --group build --constraint requirements-dev.txt --output-file requirements-build.txt
+
+# Strict: a package that nothing can be learnt about must not pass for one without faults.
+audit: $(AUDIT) ## ask PyPI for known vulnerabilities of what is pinned
+	@$(AUDIT) --strict --disable-pip $(LOCKED) requirements-dev.txt $(LOCKED) requirements-build.txt
 
 clean: ## remove what was made here, except downloads
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -76,6 +84,6 @@ $(DEV): $(RUN) requirements-dev.txt
 	@$(PIP) install $(LOCKED) requirements-dev.txt
 	@touch $@
 
-$(UV):
-	@python=$$(PYTHON="$(PYTHON)" sh tools/find_python.sh) && "$$python" -m venv --clear build/uv
-	@build/uv/bin/python -m pip --disable-pip-version-check --quiet --no-input install uv
+$(UV) $(AUDIT):
+	@python=$$(PYTHON="$(PYTHON)" sh tools/find_python.sh) && "$$python" -m venv --clear $(@D)/..
+	@$(@D)/python -m pip --disable-pip-version-check --quiet --no-input install $(@F)

@@ -46,7 +46,7 @@ class Productiv(Protocol):
     """What is asked of the API."""
 
     async def summaries(self) -> list[dict[str, Any]]:
-        """The company's apps, with `app_id` and `name`."""
+        """The company's apps, with `applicationId` and `appName`."""
         ...
 
     async def register(self, name: str, **about: str) -> str:
@@ -158,7 +158,7 @@ def overview(
     """
     ids: dict[str, str] = {name: app.app_id for name, app in remembered.items()} | dict(mapped)
     times = {name: app.registered_at for name, app in remembered.items() if name not in mapped}
-    by_id = {summary["app_id"]: summary for summary in summaries}
+    by_id = {summary["applicationId"]: summary for summary in summaries}
     rows = [
         {
             "name": name,
@@ -170,19 +170,20 @@ def overview(
         for name in sorted({*configured, *ids})
     ]
     rest = [each for app_id, each in by_id.items() if everything and app_id not in ids.values()]
-    for each in sorted(rest, key=lambda each: (each.get("name") or "", each["app_id"])):
-        about = {"name": each.get("name"), "app_id": each["app_id"]}
+    for each in sorted(rest, key=lambda each: (each.get("appName") or "", each["applicationId"])):
+        about = {"name": each.get("appName"), "app_id": each["applicationId"]}
         rows.append({**about, "configured": False, "registered_at": None, **_said(each)})
     return rows
 
 
 def _said(summary: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: summary.get(key) for key in ("status", "vendor", "category")}
+    told = {"status": "appStatus", "vendor": "vendorName", "category": "appCategory"}
+    return {key: summary.get(field) for key, field in told.items()}
 
 
 def _by_name(summaries: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for summary in summaries:
-        if isinstance(name := summary.get("name"), str):
-            found.setdefault(name, []).append(summary["app_id"])
+        if isinstance(name := summary.get("appName"), str):
+            found.setdefault(name, []).append(summary["applicationId"])
     return found

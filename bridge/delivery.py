@@ -80,7 +80,8 @@ class Journaled:
     async def assigned(self, partitions: Collection[int]) -> None:
         """Reads what earlier owners left, once none of them can write any more."""
         entries = await self._store.take_over(partitions)
-        self._journal.take_over({partition: entries.get(partition, ()) for partition in partitions})
+        topic_id = await self._store.topic_id()
+        self._journal.take_over({partition: entries.get(partition, ()) for partition in partitions}, topic_id)
         unclear = [each for left in entries.values() for each in left if each.state is State.OPEN]
         if unclear:
             log.warning(
@@ -119,9 +120,9 @@ class Journaled:
         return written
 
     def committed(self, offsets: dict[int, int]) -> None:
-        """Forgets what the commit has passed."""
-        for partition, batches in self._journal.passed(offsets).items():
-            self._store.lease(partition).forget(batches)
+        """Forgets what the commit has passed, but for how far it went."""
+        for partition, entries in self._journal.passed(offsets, self._now()).items():
+            self._store.lease(partition).write_later(entries)
 
     async def _close(self, lease: Lease, batch: Batch, outcome: Outcome) -> None:
         if isinstance(outcome, Accepted):
@@ -135,4 +136,7 @@ class Journaled:
         self._journal.written(entry)
 
     def _entry(self, batch: Batch, origins: Sequence[Origin], state: State) -> Entry:
-        return Entry.of(batch.id, batch.app, origins, state, int(self._wall() * 1000))
+        return Entry.of(batch.id, batch.app, origins, state, self._now())
+
+    def _now(self) -> int:
+        return int(self._wall() * 1000)

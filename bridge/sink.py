@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ POLL_SECONDS = 0.05
 # pauses and polls for nothing, which keeps its membership of the group and lets partitions come and go.
 FULL_SECONDS = 2.0
 PAUSED_POLL_SECONDS = 1.0  # also how often records that wait for the schema registry are tried again
+# The part of the drain deadline that is for requests under way, when tries that fail have used up the rest.
+ENDING_SHARE = 0.25
 
 
 class RecordKeeper(Protocol):
@@ -81,6 +84,8 @@ class Sink:
         self._working: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._joined = False
+        self._resting = False
+        self._undecoded: list[Any] = []  # polled, and waiting for the schema registry or for `resume`
         self._said_tripped = False
         self._taken_over: set[int] = set()
         self.lag: int | None = None
@@ -110,11 +115,22 @@ class Sink:
         self._stopping.set()
         self._tell_progress()
 
+    def resume(self) -> None:
+        """Goes on after the flood guard has stopped the stream."""
+        for bury in self.engine.resume():
+            self._put_aside(bury)
+        self._said_tripped = False
+        log.warning("flood_guard_reset", stream=self.stream.name)
+        self._send()
+        self._tell_progress()
+
     def not_ready(self) -> list[str]:
         """What keeps the stream from its work; an empty list if nothing does."""
+        tripped = self.engine.tripped
         reasons = {
             "has not joined its consumer group": not self._joined,
-            f"flood guard: {self.engine.tripped}": self.engine.tripped is not None,
+            f"Kafka: {self._consumer.refused}": self._consumer.refused is not None,
+            f"flood guard: {tripped and tripped.why}": tripped is not None,
             "the API refuses the credentials": self.engine.denied,
             f"another process writes the journal of partitions {sorted(self._taken_over)}": bool(
                 self._taken_over
@@ -127,9 +143,9 @@ class Sink:
     async def assigned(self, partitions: list[int]) -> None:
         """Starts with partitions that are ours now."""
         log.info("partitions_assigned", stream=self.stream.name, partitions=partitions)
-        await self._delivery.assigned(partitions)
-        if self._parked is not None:
+        if self._parked is not None:  # first, as an earlier owner that still parks writes to the journal
             await self._parked.assigned(partitions)
+        await self._delivery.assigned(partitions)
         self._taken_over.difference_update(partitions)
         self._joined = True  # with no partition at all too: a spare member is ready to take over
         self.engine.offsets.assign(partitions)
@@ -138,16 +154,28 @@ class Sink:
         """Finishes what is in flight for these partitions, within the deadline, and gives them up."""
         self.engine.close_open()
         self._send()
+        ending = self._times.drain_deadline * ENDING_SHARE
         try:
-            async with asyncio.timeout(self._times.drain_deadline):
+            async with asyncio.timeout(self._times.drain_deadline - ending):
                 # Without a task at work only a timer could bring progress: those records are handed over.
                 while self._working and self.engine.offsets.outstanding_of(partitions):
                     await self._progress.wait()
         except TimeoutError:
             log.warning("drain_deadline_passed", stream=self.stream.name, partitions=partitions)
+            await self._end_requests(ending)
         offsets = {p: o for p, o in self.engine.offsets.to_commit().items() if p in partitions}
         await self.lost(partitions)
+        self._send()
         return offsets
+
+    async def _end_requests(self, seconds: float) -> None:
+        """Starts no more and waits for those under way: money that is cut off in the middle is in doubt."""
+        self._resting = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._working:
+                    await self._progress.wait()
+        self._resting = False
 
     async def lost(self, partitions: list[int]) -> None:
         """Gives up partitions that another member has already."""
@@ -156,6 +184,7 @@ class Sink:
 
     def _give_up(self, partitions: list[int]) -> None:
         handed_over = self.engine.give_up(partitions)
+        self._undecoded = [m for m in self._undecoded if m.partition() not in partitions]
         log.info(
             "partitions_given_up", stream=self.stream.name, partitions=partitions, handed_over=handed_over
         )
@@ -163,26 +192,28 @@ class Sink:
     # -- the loop ------------------------------------------------------------------------------------------
 
     async def _receive_until_stopped(self) -> None:
-        undecoded: list[Any] = []
         next_commit = self._clock() + self._times.commit_interval
         while not self._stopping.is_set():
             if self._clock() >= next_commit:
                 await self._commit()
                 next_commit = self._clock() + self._times.commit_interval
-            room = 0 if undecoded else min(await self._room(), POLL_RECORDS)
+            room = 0 if self._undecoded else min(await self._room(), POLL_RECORDS)
             seconds = POLL_SECONDS if room else PAUSED_POLL_SECONDS
-            undecoded += await self._consumer.poll(room, seconds, self.engine.resting)
+            polled = await self._consumer.poll(room, seconds, self.engine.resting)
             # A rebalance may have come with the poll: what is no longer ours is not ours to deliver.
-            undecoded = [m for m in undecoded if self.engine.offsets.owns(m.partition())]
-            if not undecoded:
+            self._undecoded += [m for m in polled if self.engine.offsets.owns(m.partition())]
+            if not self._undecoded or self.engine.tripped:
                 continue
             try:
                 # In a thread, as a schema id that is new may mean a request to the registry.
-                decoded = await asyncio.to_thread(self._decoder.decode, undecoded)
+                decoded = await asyncio.to_thread(self._decoder.decode, self._undecoded)
             except SchemaRegistryUnavailable as error:
                 log.warning("schema_registry_unavailable", stream=self.stream.name, error=str(error))
                 continue
-            undecoded = []
+            if not self.engine.admits(decoded):
+                self._tell_tripped(decoded.refused)
+                continue
+            self._undecoded = []
             self._put_aside(self.engine.receive(decoded, self._clock()))
             self._report()
             self._send()
@@ -220,6 +251,8 @@ class Sink:
 
     def _send(self) -> None:
         """Starts every request that may start now, and sets the timer for those that may start later."""
+        if self._resting:
+            return
         now = self._clock()
         while (batch := self.engine.take(now)) is not None:
             self._work(self._deliver(batch))
@@ -276,9 +309,22 @@ class Sink:
             self._work(self._bury(bury))
         for doubt in self.engine.doubts():
             self._work(self._keep(doubt))
-        if self.engine.tripped and not self._said_tripped:
-            self._said_tripped = True
-            log.error("flood_guard_tripped", stream=self.stream.name, reason=self.engine.tripped)
+        self._tell_tripped()
+
+    def _tell_tripped(self, refused: Sequence[Refused] = ()) -> None:
+        tripped, section = self.engine.tripped, self.stream.section
+        if tripped is None or self._said_tripped:
+            return
+        self._said_tripped = True
+        log.error(
+            "flood_guard_tripped",
+            stream=self.stream.name,
+            limit=tripped.limit,
+            reason=tripped.why,
+            refusals=[detail for detail, _ in Counter(one.detail for one in refused).most_common(3)],
+            hint=f"mend the cause, then run `productiv-bridge resume {section}`; if the records are bad for "
+            f"good, raise sinks.{section}.flood_guard and restart, and they become dead letters",
+        )
 
     async def _bury(self, bury: Bury) -> None:
         await self._dead_letters.write(bury.refused)

@@ -2,6 +2,7 @@
 
     kafka       Apache Kafka, shared by all tests of the run     skipped if there is none, by reason
     own_kafka   Apache Kafka for this test alone, to stop, kill and pause
+    secured_kafka  the same, from jars only, with listeners for TLS and SASL beside the plain one
     mock_kafka  librdkafka's mock cluster for this test alone
     any_kafka   the test runs twice: on mock_kafka and on kafka
 
@@ -14,11 +15,18 @@ from typing import NoReturn
 
 import pytest
 import structlog
+from hypothesis import settings
 
-from tests.kafka_broker.broker import Absent, Broker, OwnBroker
+from tests.kafka_broker.broker import Absent, Broker, NotAvailable, OwnBroker
 from tests.kafka_broker.choose import choose, choose_own
 from tests.kafka_broker.cluster import Cluster
+from tests.kafka_broker.local import LocalBroker, start_local
 from tests.kafka_broker.mock import MockBroker
+from tests.kafka_broker.secured import Secured
+
+# How long an example takes depends on what else the machine does, and is no property of the code.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +49,17 @@ def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster[OwnB
     broker = choose_own(tmp_path_factory.mktemp("own_kafka"))
     if isinstance(broker, Absent):
         _do_without(broker)
+    yield Cluster(broker)
+    broker.close()
+
+
+@pytest.fixture
+def secured_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster[LocalBroker]]:
+    folder = tmp_path_factory.mktemp("secured_kafka")
+    try:
+        broker = start_local(folder, Secured(folder))
+    except NotAvailable as error:
+        _do_without(Absent([str(error)]))
     yield Cluster(broker)
     broker.close()
 

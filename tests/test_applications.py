@@ -51,8 +51,8 @@ class World:
 
     async def summaries(self) -> list[dict[str, Any]]:
         self.did.append("look")
-        return [{"app_id": app_id, "name": name} for app_id, name in self.at_productiv.items()] + [
-            {"app_id": "nameless"}
+        return [{"applicationId": app_id, "appName": name} for app_id, name in self.at_productiv.items()] + [
+            {"applicationId": "nameless"}
         ]
 
     async def register(self, name: str, **about: str) -> str:
@@ -138,9 +138,15 @@ def test_the_overview_joins_all_sources_by_id() -> None:
         "Both": RegisteredApp("Both", "x", NOON),
     }
     summaries = [
-        {"app_id": "app-1", "name": "Renamed", "status": "Approved", "vendor": "V", "category": "C"},
-        {"app_id": "y", "name": "Both"},
-        {"app_id": "z"},
+        {
+            "applicationId": "app-1",
+            "appName": "Renamed",
+            "appStatus": "Approved",
+            "vendorName": "V",
+            "appCategory": "C",
+        },
+        {"applicationId": "y", "appName": "Both"},
+        {"applicationId": "z"},
     ]
     rows = overview({"New": {}, "CRM": {}}, {"Both": "y"}, remembered, summaries, everything=True)
     columns = ("name", "app_id", "configured", "registered_at", "status", "vendor", "category")

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -131,11 +132,67 @@ async def test_the_flood_guard_stops_reading_and_sending_and_says_so_once() -> N
             await setting.until(lambda: setting.engine.tripped)
             setting.topic.produce(thing(1))
             await setting.until(lambda: 0 in setting.topic.limits)
-            assert setting.sink.not_ready() == [f"flood guard: {setting.engine.tripped}"]
-    assert [line["event"] for line in logged].count("flood_guard_tripped") == 1
+            why = "5 records in a row were refused (limit 5)"
+            assert setting.sink.not_ready() == [f"flood guard: {why}"]
+            polls = len(setting.topic.limits)
+            await setting.until(lambda: len(setting.topic.limits) > polls + 3)
+            assert set(setting.topic.limits[polls:]) == {0}
+    [told] = [line for line in logged if line["event"] == "flood_guard_tripped"]
+    assert (told["limit"], told["reason"], told["refusals"]) == ("consecutive", why, ["it is no JSON"])
+    assert "productiv-bridge resume things" in told["hint"]
     assert (setting.dead_letters.records, setting.api.keys) == ([], [])
-    assert setting.engine.books.received == 5
+    assert len(setting.decoder.seen) == 1
+    assert setting.engine.books.received == 0
     assert setting.topic.committed.get(0, 0) == 0
+
+
+async def test_what_could_not_be_read_is_read_again_after_a_resume() -> None:
+    setting = Setting(at_once(flood=FloodLimits(consecutive=3, share=None, window=1)))
+    setting.topic.produce(NOISE, NOISE, NOISE)
+    with capture_logs() as logged:
+        async with setting.running():
+            for mended in (False, True):
+                await setting.until(lambda: setting.engine.tripped)
+                setting.decoder.knows_noise = mended
+                setting.sink.resume()
+                assert not setting.sink.not_ready()
+            await setting.until(lambda: setting.topic.committed == {0: 3})
+    events = [line["event"] for line in logged if line["event"].startswith("flood_guard")]
+    assert events == ["flood_guard_tripped", "flood_guard_reset"] * 2
+    assert setting.decoder.seen == [[(0, 0), (0, 1), (0, 2)]] * 3
+    assert setting.api.accepted == [("noise", 0), ("noise", 1), ("noise", 2)]
+    assert setting.engine.books.balance(0)
+
+
+async def test_what_the_api_refused_is_sent_again_after_a_resume() -> None:
+    setting = Setting(at_once(flood=FloodLimits(consecutive=1, share=None, window=1)))
+    setting.api.answer = lambda app, docs: Rejected(404, "unknown app", whole=True)
+    setting.topic.produce(*(thing(n) for n in range(4)))
+    async with setting.running():
+        await setting.until(lambda: setting.engine.tripped and not setting.engine.in_flight)
+        setting.api.answer = lambda app, docs: Accepted()
+        setting.sink.resume()
+        await setting.until(lambda: setting.topic.committed == {0: 4})
+    assert sorted(setting.api.accepted) == [("a", n) for n in range(4)]
+    assert setting.dead_letters.records == []
+    assert setting.engine.books.delivered == 4
+
+
+async def test_what_waits_for_a_resume_goes_with_its_partition() -> None:
+    """Also if that comes back at once: then its records are read again, and must not be there twice."""
+    setting = Setting(at_once(flood=FloodLimits(consecutive=2, share=None, window=1)), partitions=(0, 1))
+    setting.topic.produce(NOISE)
+    setting.topic.produce(NOISE, partition=1)
+    async with setting.running():
+        await setting.until(lambda: setting.engine.tripped)
+        setting.topic.lose(0, 1)
+        setting.topic.assign(0)
+        await setting.until(lambda: setting.engine.offsets.partitions == {0})
+        setting.decoder.knows_noise = True
+        setting.sink.resume()
+        await setting.until(lambda: setting.topic.committed[0] == 1)
+    assert setting.api.accepted == [("noise", 0)]
+    assert setting.engine.books.received == 1
 
 
 async def test_answers_that_come_after_the_guard_has_tripped_do_not_repeat_why() -> None:
@@ -325,6 +382,44 @@ async def test_the_end_does_not_wait_longer_than_the_drain_deadline() -> None:
     assert setting.engine.books.balance(0)
     assert setting.topic.committed.get(0, 0) == 0
     assert "drain_deadline_passed" in [line["event"] for line in logged]
+
+
+async def passed_deadline(logged: Sequence[Mapping[str, Any]]) -> None:
+    while "drain_deadline_passed" not in [line["event"] for line in logged]:  # noqa: ASYNC110
+        await asyncio.sleep(0)  # a log line wakes nobody
+
+
+async def test_at_the_drain_deadline_what_is_under_way_may_end_and_nothing_new_begins() -> None:
+    """However often it is tried until then: what is cut off in the middle is in doubt, where that matters."""
+    setting = Setting(at_once(in_flight=1), drain_deadline=0.4)
+    setting.api.open.clear()
+    setting.topic.produce(thing(1), thing(2))
+    with capture_logs() as logged:
+        async with setting.running():
+            await setting.until(lambda: setting.api.keys)
+            setting.sink.stop()
+            await passed_deadline(logged)
+            setting.api.open.set()
+    assert setting.api.accepted == [("a", 1)]
+    assert setting.api.hung_up == 0
+    assert setting.topic.committed == {0: 1}
+    assert setting.engine.books.handed_over == 1
+
+
+async def test_after_the_drain_deadline_the_partitions_that_stay_go_on() -> None:
+    setting = Setting(at_once(in_flight=1), partitions=(0, 1), drain_deadline=0.4)
+    setting.api.open.clear()
+    setting.topic.produce(thing(1), thing(2))
+    with capture_logs() as logged:
+        async with setting.running():
+            await setting.until(lambda: setting.api.keys)
+            setting.topic.produce(thing(3, "b"), partition=1)
+            await setting.until(lambda: setting.engine.books.received == 3)
+            setting.topic.revoke(0)
+            await passed_deadline(logged)
+            setting.api.open.set()
+            await setting.until(lambda: setting.topic.committed == {0: 1, 1: 1})
+    assert setting.engine.books.handed_over == 1
 
 
 async def test_the_end_does_not_wait_for_a_dead_letter_topic_that_is_away() -> None:

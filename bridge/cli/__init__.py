@@ -8,12 +8,16 @@ import typer
 from bridge import __version__
 from bridge.cli.apps import app as apps_app
 from bridge.cli.config import app as config_app
+from bridge.cli.cursors import app as cursors_app
 from bridge.cli.demo import demo
+from bridge.cli.dlq import app as dlq_app
 from bridge.cli.export import export
 from bridge.cli.in_doubt import app as in_doubt_app
+from bridge.cli.resume import resume
 from bridge.cli.run import run
 from bridge.cli.sandbox import sandbox
 from bridge.cli.send import send
+from bridge.cli.tail import tail
 from bridge.cli.upload import upload
 from bridge.cli.users import app as users_app
 from bridge.core.errors import BridgeError
@@ -31,12 +35,16 @@ app.command()(sandbox)
 app.command()(send)
 app.command()(upload)
 app.command()(export)
+app.command()(tail)
+app.command()(resume)
 app.add_typer(
     apps_app, name="apps", help="Register applications at Productiv and show what is known of them."
 )
 app.add_typer(config_app, name="config", help="Show the configuration and its schema.")
 app.add_typer(users_app, name="users", help="Compare the users on the topic with those at Productiv.")
+app.add_typer(dlq_app, name="dlq")
 app.add_typer(in_doubt_app, name="in-doubt")
+app.add_typer(cursors_app, name="cursors")
 
 
 def _version(wanted: bool) -> None:

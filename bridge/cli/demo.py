@@ -10,8 +10,8 @@ import typer
 import uvloop
 from rich.console import Console
 
-from bridge.demo.balance import Sheet, table
-from bridge.demo.show import Script, show
+from bridge.demo import balance, holdings
+from bridge.demo.show import Books, Script, show
 from bridge.telemetry import logs
 
 
@@ -28,21 +28,22 @@ def demo(
 ) -> None:
     """Runs embedded Kafka, a sandbox Productiv, sample producers and the bridge, and balances the books.
 
-    The exit code is 0 only if every record produced was delivered or dead-lettered.
+    The exit code is 0 only if every record produced was delivered or dead-lettered, and all that the sandbox
+    holds is on the topics, once.
     """
     logs.configure("console", "error")
     console = Console(stderr=as_json)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        sheets = runner.run(_until_told(Script(duration, events, seed), console))
-    balanced = all(sheet.balanced for sheet in sheets.values())
-    console.print("\n", table(sheets))
+        books = runner.run(_until_told(Script(duration, events, seed), console))
+    console.print("\n", balance.table(books.sinks), holdings.table(books.sources))
     if as_json:
-        streams = {stream: asdict(sheet) for stream, sheet in sheets.items()}
-        typer.echo(json.dumps({"balanced": balanced, "streams": streams}))
-    raise typer.Exit(0 if balanced else 1)
+        sinks = {stream: asdict(sheet) for stream, sheet in books.sinks.items()}
+        sources = {stream: asdict(each) for stream, each in books.sources.items()}
+        typer.echo(json.dumps({"balanced": books.balanced, "sinks": sinks, "sources": sources}))
+    raise typer.Exit(0 if books.balanced else 1)
 
 
-async def _until_told(script: Script, console: Console) -> dict[str, Sheet]:
+async def _until_told(script: Script, console: Console) -> Books:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

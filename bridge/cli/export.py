@@ -2,24 +2,17 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from bridge import config, wiring
+from bridge.cli.plain import say
+from bridge.cli.progress import counted
 from bridge.core.errors import ConfigError
 from bridge.core.record import Refused
 from bridge.export.app_files import FileLimits
@@ -90,11 +83,11 @@ def export(
         overwrite=overwrite,
     )
     console = Console(stderr=True)
-    _say(console, _introduction(job))
+    say(console, _introduction(job))
     try:
         exported = _run(settings, job, console)
     except RecordRejected as rejected:
-        _say(console, f"stopped: {rejected}")
+        say(console, f"stopped: {rejected}")
         raise typer.Exit(1) from None
     typer.echo(_summary(job, exported))
     raise typer.Exit(1 if exported.rejects else 0)
@@ -111,7 +104,7 @@ def _run(settings: config.Settings, job: Job, console: Console) -> Exported:
     decoder = _decoder(settings, job.topic)
     group = f"{settings.kafka.group_prefix}.export"
     consumer = range_consumer(settings.kafka.client_settings(), group)
-    with closing(consumer), _progress(console) as on_progress:
+    with closing(consumer), counted(console, "exporting", "offsets") as on_progress:
         return export_range(job, consumer, decoder, on_progress=on_progress, on_reject=_naming(console))
 
 
@@ -137,21 +130,11 @@ def _naming(console: Console) -> Callable[[Refused], None]:
             case None:
                 pass
             case 0:
-                _say(console, f"more bad records: see {REJECTS}")
+                say(console, f"more bad records: see {REJECTS}")
             case _:
-                _say(console, f"{place(refused)}: {refused.detail}")
+                say(console, f"{place(refused)}: {refused.detail}")
 
     return name
-
-
-@contextmanager
-def _progress(console: Console) -> Iterator[Callable[[int, int], None]]:
-    """A bar over the offsets of the range; the end is known once Kafka has told it."""
-    columns = [SpinnerColumn(), TextColumn("exporting"), BarColumn(), MofNCompleteColumn()]
-    times = [TextColumn("offsets"), TimeElapsedColumn(), TimeRemainingColumn()]
-    with Progress(*columns, *times, console=console, transient=True) as progress:
-        task = progress.add_task("exporting", total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def _introduction(job: Job) -> str:
@@ -171,7 +154,3 @@ def _summary(job: Job, exported: Exported) -> str:
     if exported.rejects:
         parts.append(f"bad records, in {REJECTS}: {exported.rejects:,}")
     return "; ".join(parts)
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -24,22 +24,32 @@ ConfigFile = Annotated[
 def run(
     config_file: ConfigFile = None,
     only: Annotated[list[str] | None, typer.Option(help="Run only this stream; may be repeated.")] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="One round of each source, then end; for cron. Sinks do not run.")
+    ] = False,
 ) -> None:
-    """Runs the bridge until SIGTERM or Ctrl-C, then settles what is in flight and leaves its groups."""
+    """Runs the bridge until SIGTERM or Ctrl-C, then settles what is in flight and leaves its groups.
+
+    With --once the exit code is 1 if a round did not come to its end.
+    """
     settings = config.load(config_file, os.environ)
     logs.configure(settings.log.format, settings.log.level)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_until_told(settings, only or []))
+            good = runner.run(_until_told(settings, only or [], once))
     except* TimeoutError:
         log.exception("shutdown_deadline_passed")
         # A thread still waits for Kafka and would keep the process from ending. What it held was not
         # committed, so it is read again.
         os._exit(1)
+    raise typer.Exit(0 if good else 1)
 
 
-async def _until_told(settings: config.Settings, only: list[str]) -> None:
+async def _until_told(settings: config.Settings, only: list[str], once: bool) -> bool:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if once:
+        return await wiring.poll_once(settings, stop, only)
     await wiring.run(settings, stop, only)
+    return True

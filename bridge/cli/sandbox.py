@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from bridge.sandbox import Credential, SandboxConfig, SandboxServer
+from bridge.sandbox import (
+    AuditPlan,
+    Credential,
+    PortfolioPlan,
+    SandboxConfig,
+    SandboxServer,
+    WorkflowPlan,
+)
+
+HISTORY_SECONDS = 3600
+"""How far back the audit trail goes at the start."""
+WORKFLOWS, MOST_EXECUTIONS = 5, 10_000
+SECONDS_PER_STATE = 20
+CHURN_SECONDS = 30
 
 
 def sandbox(
@@ -29,6 +42,15 @@ def sandbox(
     keep_records: Annotated[
         int, typer.Option(help="Records of each kind kept per app to be looked at.", min=0)
     ] = SandboxConfig.keep_records_per_app,
+    audit_events_per_second: Annotated[
+        float, typer.Option(help="Audit events that occur, from an hour ago on; 0 for none.", min=0)
+    ] = 2.0,
+    executions_per_second: Annotated[
+        float, typer.Option(help="Executions of workflows that start; 0 for no workflows.", min=0)
+    ] = 0.2,
+    apps: Annotated[
+        int, typer.Option(help="Apps in the portfolio, which come, change and go; 0 for none.", min=0)
+    ] = 50,
 ) -> None:
     """Runs a sandbox Productiv API with switches for its bad days, until Ctrl-C or SIGTERM."""
     config = SandboxConfig(
@@ -37,6 +59,9 @@ def sandbox(
         rate_limit=rate_limit,
         latency_seconds=latency_seconds,
         keep_records_per_app=keep_records,
+        audit_events=_audit_plan(audit_events_per_second),
+        workflows=_workflow_plan(executions_per_second),
+        portfolio=PortfolioPlan(apps, CHURN_SECONDS) if apps else None,
     )
     # A queue, because putting into it is safe in a signal handler, and set up first, so no signal is missed.
     ends: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -52,6 +77,17 @@ def sandbox(
     typer.echo("The sandbox has ended.")
 
 
+def _audit_plan(per_second: float) -> AuditPlan | None:
+    history = int(HISTORY_SECONDS * per_second)
+    return AuditPlan(per_second, history_events=history) if per_second else None
+
+
+def _workflow_plan(per_second: float) -> WorkflowPlan | None:
+    if not per_second:
+        return None
+    return WorkflowPlan(WORKFLOWS, MOST_EXECUTIONS, per_second, seconds_per_state=SECONDS_PER_STATE)
+
+
 def _introduction(url: str, credential: Credential) -> str:
     usage = f"{url}/services/push/v1/customer/apps/my-app/usage-events"
     event = '{"timestamp": 1767225600000, "email": "a@example.com", "eventName": "opened_file"}'
@@ -60,13 +96,15 @@ Productiv sandbox on {url}
   client id      {credential.client_id}
   client secret  {credential.client_secret}
 
-A token, an event, what arrived, and a bad day:
+A token, an event, what there is to read, what arrived, and a bad day:
   TOKEN=$(curl -s {url}/oauth2/token -d grant_type=client_credentials \\
     -d client_id={credential.client_id} -d client_secret={credential.client_secret} | \\
     sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
   curl {usage} \\
     -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
     -d '{{"events": [{event}]}}'
+  for list in audit-events provisioning-workflows app-summaries; do
+    curl -H "Authorization: Bearer $TOKEN" {url}/services/export/v1/customer/$list; done
   curl {url}/_sandbox/state
   curl '{url}/_sandbox/events?app=my-app'
   curl {url}/_sandbox/faults -d '{{"kind": "status", "status": 429, "retry_after": 2, "times": 3}}'

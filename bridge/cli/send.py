@@ -70,7 +70,7 @@ def send(
     if settings.apps.unknown == "dead_letter":
         settings = asyncio.run(wiring.with_app_ids(settings))
     topic = wiring.sink_topics(settings, [stream])[stream]
-    outgoing = _outgoing(settings, topic)
+    outgoing = wiring.outgoing(settings, topic)
     console = Console(stderr=True)
     with _progress(console, file) as (progress, task):
         lines = lines_of(file, lambda read: progress.advance(task, read))
@@ -83,17 +83,6 @@ def send(
         sent = send_records(producer, topic.topic, records, outgoing, strict=strict, on_bad=bad)
     typer.echo(_summary(sent, topic))
     raise typer.Exit(0 if sent.complete else 1)
-
-
-def _outgoing(settings: config.Settings, topic: Topic) -> OutgoingRecords:
-    return OutgoingRecords(
-        SINKS[topic.stream],
-        topic,
-        wiring.wire(settings, topic),
-        settings.apps.names,
-        settings.apps.unknown,
-        settings.sinks[topic.stream].max_record_bytes,
-    )
 
 
 def _records(

@@ -7,6 +7,7 @@ from bridge.config.model import Apps, Http, Log, Settings
 from bridge.config.productiv import Productiv, Timeouts
 from bridge.config.reconcile import Reconcile
 from bridge.config.sinks import AppOf, Backoff, Batch, FloodGuard, Sink
+from bridge.config.sources import Source
 
 __all__ = [
     "AppOf",
@@ -23,6 +24,7 @@ __all__ = [
     "SchemaRegistry",
     "Settings",
     "Sink",
+    "Source",
     "Timeouts",
     "load",
 ]

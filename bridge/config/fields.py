@@ -89,6 +89,18 @@ def read_secret_file(path: Path, key: str) -> str:
     Raises:
         ConfigError: the file cannot be read, is empty, is not text, or is larger than any secret.
     """
+    secret = read_file(path, key).rstrip("\r\n")
+    if not secret:
+        raise ConfigError(f"{key}: the file {path} is empty")
+    return secret
+
+
+def read_file(path: Path, key: str) -> str:
+    """The text of a file with a secret or with certificates; `key` is the setting's name.
+
+    Raises:
+        ConfigError: the file cannot be read, is not text, or is larger than any such file.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_SECRET_FILE_BYTES + 1)
@@ -99,12 +111,9 @@ def read_secret_file(path: Path, key: str) -> str:
             f"{key}: the file {path} is larger than {_MAX_SECRET_FILE_BYTES} bytes, so it is not a secret"
         )
     try:
-        secret = content.decode().rstrip("\r\n")
+        return content.decode()
     except UnicodeDecodeError:
         raise ConfigError(f"{key}: the file {path} is not UTF-8 text") from None
-    if not secret:
-        raise ConfigError(f"{key}: the file {path} is empty")
-    return secret
 
 
 def _check_url(url: str) -> str:

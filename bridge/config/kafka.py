@@ -1,6 +1,7 @@
 """The Kafka cluster and the schema registry: where they are, and raw client settings for both."""
 
 import re
+import ssl
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Self
 
@@ -18,6 +19,7 @@ from bridge.config.fields import (
     read_secret_file,
     refuse_broken,
 )
+from bridge.config.tls import TlsFiles, key_needs_certificate
 
 _DEFAULT_MAX_POLL_INTERVAL_MS = "300000"  # librdkafka's own default
 _WHOLE_MS = re.compile(r"[1-9][0-9]{0,8}")
@@ -118,6 +120,17 @@ class Kafka(Section):
         description="Compacted topic in which the bridge writes what it is about to send, for streams that "
         "must not be sent twice. `run` creates it if it may.",
     )
+    cursors_topic: TopicName = Field(
+        default="productiv.bridge.cursors",
+        description="Compacted topic in which sources remember how far they got. `run` creates it if it may. "
+        "Which process polls what is decided by its partitions, so keep their number.",
+    )
+    decisions_topic: TopicName = Field(
+        default="productiv.bridge.decisions",
+        description="Compacted topic for what operators decide: in it `dlq` remembers which dead letters "
+        "were replayed or discarded, and `resume` tells stopped streams to go on. Both create it, if "
+        "create_topics is set.",
+    )
     replication_factor: int = Field(
         default=-1,
         ge=-1,
@@ -200,7 +213,19 @@ class SchemaRegistry(Section):
         default=None, description="File that holds the password of username. null = none."
     )
     ca_file: FilePath | None = Field(
-        default=None, description="PEM file of the authorities to trust for https. null = the system's."
+        default=None,
+        description="PEM file of the authorities to trust for https. null = those of the Python package "
+        "certifi, or of the environment variable SSL_CERT_FILE.",
+    )
+    client_certificate_file: FilePath | None = Field(
+        default=None,
+        description="PEM file of the certificate that the bridge shows to the registry, followed by those "
+        "between it and its authority. null = none.",
+    )
+    client_key_file: FilePath | None = Field(
+        default=None,
+        description="PEM file of the certificate's private key, not encrypted. null = it stands in "
+        "client_certificate_file.",
     )
 
     @model_validator(mode="after")
@@ -223,9 +248,11 @@ class SchemaRegistry(Section):
                     ("password_file", "password", "username"),
                     "a password is given without username; set username",
                 ),
+                key_needs_certificate(self.client_certificate_file, self.client_key_file),
                 Rule(
-                    self.url is not None or (self.username is None and self.ca_file is None),
-                    ("username", "ca_file", "url"),
+                    self.url is not None
+                    or not (self.username or self.ca_file or self.client_certificate_file),
+                    ("username", "ca_file", "client_certificate_file", "url"),
                     "this is set, but schema_registry.url is not; set url or remove this",
                 ),
             ]
@@ -236,16 +263,22 @@ class SchemaRegistry(Section):
         """What the registry client starts from, in its own names; empty when no registry is configured.
 
         Raises:
-            ConfigError: password_file cannot be read.
+            ConfigError: password_file cannot be read, or a certificate or key cannot be used.
         """
         if self.url is None:
             return {}
         settings = {"url": self.url}
         if self.username is not None:
             settings["basic.auth.user.info"] = f"{self.username}:{self._current_password()}"
-        if self.ca_file is not None:
-            settings["ssl.ca.location"] = str(self.ca_file)
-        return settings
+        files = TlsFiles("schema_registry", self.ca_file, self.client_certificate_file, self.client_key_file)
+        # The client would ask for the password of a key at the terminal, and say no file's name.
+        files.load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        locations = {
+            "ssl.ca.location": files.ca,
+            "ssl.certificate.location": files.certificate,
+            "ssl.key.location": files.key,
+        }
+        return settings | {name: str(path) for name, path in locations.items() if path is not None}
 
     def _current_password(self) -> str:
         if self.password_file is not None:

@@ -1,6 +1,6 @@
 """Every setting in one tree: `Settings` and the sections at its top."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -11,8 +11,10 @@ from bridge.config.fields import AnyCase, KeysAmong, Rule, Section, Text, TopicN
 from bridge.config.kafka import Kafka, SchemaRegistry
 from bridge.config.productiv import Productiv
 from bridge.config.reconcile import Reconcile
-from bridge.config.sections import SECTIONS, Sinks
+from bridge.config.sections import SINK_SECTIONS, SOURCE_SECTIONS, Sinks, Sources
 from bridge.config.sinks import Sink
+from bridge.config.sources import Source
+from bridge.streams import SOURCES
 
 
 class Apps(Section):
@@ -55,17 +57,21 @@ class Log(Section):
     )
 
 
-def _known(sinks: Any) -> Any:
-    refuse_broken(
-        Rule(name in SECTIONS, (name,), f"{name!r} is no stream; the streams are {', '.join(SECTIONS)}")
-        for name in (sinks if isinstance(sinks, dict) else ())
-    )
-    return sinks
+def _streams(sections: Mapping[str, type[Section]]) -> tuple[KeysAmong, BeforeValidator, AfterValidator]:
+    """The checks of a mapping from streams to their sections."""
 
+    def known(given: Any) -> Any:
+        refuse_broken(
+            Rule(name in sections, (name,), f"{name!r} is no stream; the streams are {', '.join(sections)}")
+            for name in (given if isinstance(given, dict) else ())
+        )
+        return given
 
-def _complete(sinks: dict[str, Sink]) -> dict[str, Sink]:
-    """A sink not mentioned runs with its defaults, so that a new stream needs no new configuration."""
-    return {name: sinks[name] if name in sinks else section() for name, section in SECTIONS.items()}
+    def complete(given: dict[str, Any]) -> dict[str, Any]:
+        """A stream not mentioned has its defaults, so that a new one needs no new configuration."""
+        return {name: given[name] if name in given else section() for name, section in sections.items()}
+
+    return KeysAmong(sections), BeforeValidator(known), AfterValidator(complete)
 
 
 class Settings(BaseSettings):
@@ -87,10 +93,14 @@ class Settings(BaseSettings):
         description="Applications that `run` and `apps register` register at Productiv, once, by the name "
         "that stands on the topics. Each is a name with these keys, or with none.",
     )
-    sinks: Annotated[Sinks, KeysAmong(SECTIONS), BeforeValidator(_known), AfterValidator(_complete)] = Field(
+    sinks: Annotated[Sinks, *_streams(SINK_SECTIONS)] = Field(
         default_factory=dict,
         description="The streams from Kafka to the API, by name. One that is not mentioned runs with its "
         "defaults; enabled: false turns it off.",
+    )
+    sources: Annotated[Sources, *_streams(SOURCE_SECTIONS)] = Field(
+        default_factory=dict,
+        description="The streams from the API to Kafka, by name. None runs unless enabled: true says so.",
     )
     reconcile: Reconcile = Field(
         default_factory=Reconcile,
@@ -124,7 +134,8 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _rules(self) -> Self:
         sinks = (rule for name, sink in self.sinks.items() for rule in self._sink_fits(name, sink))
-        refuse_broken([*sinks, *self._apps_fit()])
+        sources = (rule for name, source in self.sources.items() for rule in self._source_fits(name, source))
+        refuse_broken([*sinks, *sources, *self._apps_fit()])
         return self
 
     def _apps_fit(self) -> Iterator[Rule]:
@@ -162,3 +173,23 @@ class Settings(BaseSettings):
             (f"sinks.{name}.format", "schema_registry.url"),
             "format avro_registry needs a schema registry; set schema_registry.url",
         )
+
+    def _source_fits(self, name: str, source: Source) -> Iterator[Rule]:
+        yield Rule(
+            source.concurrent_requests <= self.productiv.max_connections,
+            (f"sources.{name}.concurrent_requests", "productiv.max_connections"),
+            f"concurrent_requests ({source.concurrent_requests}) is more than productiv.max_connections "
+            f"({self.productiv.max_connections}); lower concurrent_requests or raise max_connections",
+        )
+        yield Rule(
+            source.format != "avro_registry" or self.schema_registry.url is not None,
+            (f"sources.{name}.format", "schema_registry.url"),
+            "format avro_registry needs a schema registry; set schema_registry.url",
+        )
+        for output in source.topics:
+            outputs = SOURCES[name].outputs
+            yield Rule(
+                output in outputs,
+                (f"sources.{name}.topics.{output}",),
+                f"{output!r} is no output of {name}; it has {', '.join(outputs)}",
+            )

@@ -1,5 +1,6 @@
 """The Productiv API: where it is, who we are there, and how hard we may press it."""
 
+import ssl
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -14,6 +15,7 @@ from bridge.config.fields import (
     read_secret_file,
     refuse_broken,
 )
+from bridge.config.tls import TlsFiles, key_needs_certificate
 from bridge.core.errors import ConfigError
 
 Seconds = Annotated[float, Field(gt=0, le=600)]
@@ -74,6 +76,21 @@ class Productiv(Section):
         description="How the credentials travel to token_url: form = in the request's form body, basic = "
         "as HTTP Basic authentication.",
     )
+    ca_file: FilePath | None = Field(
+        default=None,
+        description="PEM file of the authorities to trust for https, at api_url and token_url. null = the "
+        "system's. This file and the two below are read again for each new connection.",
+    )
+    client_certificate_file: FilePath | None = Field(
+        default=None,
+        description="PEM file of the certificate that the bridge shows to api_url and token_url, followed by "
+        "those between it and its authority. null = none.",
+    )
+    client_key_file: FilePath | None = Field(
+        default=None,
+        description="PEM file of the certificate's private key, not encrypted. null = it stands in "
+        "client_certificate_file.",
+    )
     timeouts: Timeouts = Field(
         default_factory=Timeouts, description="How long one step of a request may take."
     )
@@ -88,13 +105,19 @@ class Productiv(Section):
         ge=1,
         le=1000,
         description="Processes of the bridge that run with these credentials; each takes an equal share of "
-        "requests_per_second.",
+        "requests_per_second and export_requests_per_second.",
     )
     requests_per_second: float | None = Field(
         default=None,
         gt=0,
         description="Requests per second at most, over all streams and replicas. null = no limit on our "
         "side.",
+    )
+    export_requests_per_second: float | None = Field(
+        default=20,
+        gt=0,
+        description="Requests per second at most to the export API, which sources and `apps list` ask, over "
+        "all of them and all replicas; the API allows 20. null = no limit on our side.",
     )
     retry_after_cap_seconds: float = Field(
         default=300,
@@ -105,7 +128,7 @@ class Productiv(Section):
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
-        refuse_broken(
+        twice = (
             Rule(
                 getattr(self, key) is None or getattr(self, f"{key}_file") is None,
                 (f"{key}_file", key),
@@ -113,11 +136,18 @@ class Productiv(Section):
             )
             for key in ("client_id", "client_secret")
         )
+        refuse_broken([*twice, key_needs_certificate(self.client_certificate_file, self.client_key_file)])
         return self
 
     def share(self, rate: float | None) -> float | None:
         """What one replica may take of a rate that all of them share; None is no limit for any."""
         return None if rate is None else rate / self.replicas
+
+    @property
+    def tls_files(self) -> TlsFiles | None:
+        """The certificates to use; None if none are configured."""
+        files = TlsFiles("productiv", self.ca_file, self.client_certificate_file, self.client_key_file)
+        return files if files.ca or files.certificate else None
 
     def current_client_id(self) -> str:
         """The client id as it stands now; a file is read anew.
@@ -144,19 +174,23 @@ class Productiv(Section):
         return self.client_secret.get_secret_value()
 
     def require_credentials(self) -> None:
-        """Checks that client id and secret can be had, for commands that call the API.
+        """Checks that client id, secret and certificates can be had, for commands that call the API.
 
         Raises:
             ConfigError: names everything that is missing or unreadable.
         """
         missing = []
-        for current in (self.current_client_id, self.current_client_secret):
+        for check in (self.current_client_id, self.current_client_secret, self._check_certificates):
             try:
-                current()
+                check()
             except ConfigError as error:
                 missing.append(str(error))
         if missing:
             raise ConfigError("\n".join(missing))
+
+    def _check_certificates(self) -> None:
+        if self.tls_files is not None:
+            self.tls_files.load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
 
 def _missing(key: str) -> str:

@@ -10,7 +10,7 @@ from itertools import chain
 
 from bridge.core.batcher import Batch, Batcher, BatchLimits, lanes_of
 from bridge.core.books import Books
-from bridge.core.flood_guard import FloodGuard, FloodLimits
+from bridge.core.flood_guard import FloodGuard, FloodLimits, Trip
 from bridge.core.gate import Entrance, Finding, Gate, Gathered
 from bridge.core.journal import Found, Journal, State
 from bridge.core.offsets import Hold, Offsets
@@ -61,18 +61,17 @@ class Engine:
         self._batcher = Batcher(limits.batch, stream, topic, self.offsets, self.books)
         send = replace(limits.send, in_flight_per_lane=1) if stream.ordered else limits.send
         self._sender = Sender(send, topic, self.offsets, draw)
-        # Two, as the judgements come at different times: an outage must not make decoding errors look alone.
-        self._decoding = FloodGuard(limits.flood)
-        self._sending = FloodGuard(limits.flood)
+        self._arm()
+        self._withheld: list[Bury] = []
         self._burying_bytes = 0
         self._doubts: list[Doubt] = []
         self.shown = (Books(), 0)
         """Books and records outstanding as of the last event: a copy that balances, for other threads."""
 
     @property
-    def tripped(self) -> str | None:
+    def tripped(self) -> Trip | None:
         """Why the flood guard has stopped the stream; None while it has not."""
-        return self._decoding.tripped or self._sending.tripped
+        return self._decoding.tripped or self._gathering.tripped or self._sending.tripped
 
     @property
     def waiting(self) -> dict[str, str]:
@@ -123,18 +122,32 @@ class Engine:
         full = self._limits.batch
         return {p for p in records if records[p] >= full.max_records or size[p] >= full.max_bytes}
 
+    def admits(self, decoded: Decoded) -> bool:
+        """Judges records of partitions that are ours: if too many are refused, that stops the stream.
+
+        Then, and while it is stopped, they are not to be received but to be decoded again after `resume`.
+        """
+        if not self.tripped:
+            self._decoding.note(len(decoded.docs), len(decoded.refused))
+        if self.tripped:
+            self.offsets.begin(chain(decoded.origins, (one.origin for one in decoded.refused)))
+        return not self.tripped
+
     def receive(self, decoded: Decoded, now: float) -> Bury | None:
-        """Takes in records of partitions that are ours. Returns what must be dead-lettered of them."""
+        """Takes in records that were admitted. Returns what must be dead-lettered of them."""
         received = len(decoded.docs) + len(decoded.refused)
         self.books.received += received
         sifted = self.journal.sift(decoded)
+        passed = Hold()
+        self.offsets.add(passed, sifted.passed)
+        self.books.settled_before += self.offsets.settle(passed)
         for found in sifted.again:
             self.offsets.add(found.hold, found.origins[found.hold.count :])
         rest = sifted.rest
         gathered = Gathered(rest) if self._entrance is None else self._entrance.receive(rest)
-        singly = len(gathered.passed.refused) + len(decoded.refused) - len(rest.refused)
+        singly = len(gathered.passed.refused) - len(rest.refused)
         # What is refused as a whole is one judgement, however many records it has.
-        self._decoding.note(received - singly, singly + len(gathered.refused))
+        self._gathering.note(len(rest.docs) - singly, singly + len(gathered.refused))
         refused = list(chain(gathered.passed.refused, *gathered.refused))
         refused += [one for found in sifted.whole for one in self._come_again(found, now)]
         self._sender.add(self._batcher.add(gathered.passed, now))
@@ -185,6 +198,18 @@ class Engine:
             self.books.delivered += self.offsets.settle(verdict.hold)
         self._show()
         return None
+
+    def resume(self) -> list[Bury]:
+        """Goes on after the flood guard has stopped the stream, and counts anew.
+
+        What the API refused is sent again, before all that waits in its lane. Returns what must be
+        dead-lettered: what a gate refused, as it would do so again.
+        """
+        self._arm()
+        withheld, self._withheld = self._withheld, []
+        self._sender.again(bury.batch for bury in reversed(withheld) if bury.batch is not None)
+        buries = [self._burying(each.owned()) for each in withheld if each.batch is None]
+        return [bury for bury in buries if bury is not None]
 
     def buried(self, bury: Bury) -> None:
         """Settles records that the dead-letter topic has acknowledged."""
@@ -255,6 +280,13 @@ class Engine:
         times = [t for t in (self._batcher.next_close(), self._sender.next_try()) if t is not None]
         return min(times, default=None)
 
+    def _arm(self) -> None:
+        # One for each judgement, as they come at different times: an outage must not make decoding errors
+        # look alone.
+        self._decoding = FloodGuard(self._limits.flood)
+        self._gathering = FloodGuard(self._limits.flood)
+        self._sending = FloodGuard(self._limits.flood)
+
     def _judge_app(self, batch: Batch, outcome: Outcome, now: float) -> None:
         if isinstance(outcome, Accepted | Rejected):
             self.parking.answered(batch.app, now)
@@ -313,7 +345,9 @@ class Engine:
         self.shown = (replace(self.books), self.offsets.outstanding)
 
     def _burying(self, bury: Bury) -> Bury | None:
-        """Lets these records go to the dead letters, unless they are what tripped the flood guard."""
+        """Lets these records go to the dead letters; while the stream is stopped they are withheld."""
+        if self.tripped:
+            self._withheld.append(bury)
         if self.tripped or not bury.refused:
             return None
         self._burying_bytes += bury.bytes

@@ -3,6 +3,7 @@
 BridgeError
 ├── ConfigError                 the operator: a setting, file or command-line value is wrong
 ├── SchemaError                 whoever owns the topic: a schema or topic file does not fit
+├── CursorUnusable              the operator: somebody changed the cursor topic (bridge.kafka.cursor_topic)
 ├── SchemaRegistryUnavailable   time, or the registry's owner        (bridge.kafka.refusal)
 ├── ApiError                    time, or Productiv: it holds the outcome (bridge.productiv.questions)
 ├── FileChanged                 whoever writes the file              (bridge.uploads.files)

@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,21 @@ class FloodLimits:
     window: int
 
 
+class Limit(StrEnum):
+    """Which limit was reached; also a metric label."""
+
+    CONSECUTIVE = "consecutive"
+    SHARE = "share"
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """Why a stream must stop: the limit, and a sentence."""
+
+    limit: Limit
+    why: str
+
+
 class FloodGuard:
     """Counts good and refused records, and says once and for all when there were too many refused."""
 
@@ -28,8 +44,8 @@ class FloodGuard:
         )  # (good, refused), at most `window` records and one entry
         self._good = 0
         self._refused = 0
-        self.tripped: str | None = None
-        """Why the stream must stop, in a sentence; None while all is well."""
+        self.tripped: Trip | None = None
+        """Why the stream must stop; None while all is well."""
 
     def note(self, good: int, refused: int) -> None:
         """Counts records as they are judged; in a call with good ones the refused are not in a row."""
@@ -47,11 +63,13 @@ class FloodGuard:
             self._refused -= old_refused
         self.tripped = self.tripped or self._judge()
 
-    def _judge(self) -> str | None:
+    def _judge(self) -> Trip | None:
         limits = self._limits
         if limits.consecutive is not None and self._consecutive >= limits.consecutive:
-            return f"{self._consecutive} records in a row were refused (limit {limits.consecutive})"
+            why = f"{self._consecutive} records in a row were refused (limit {limits.consecutive})"
+            return Trip(Limit.CONSECUTIVE, why)
         seen = self._good + self._refused
         if limits.share is not None and seen >= limits.window and self._refused >= limits.share * seen:
-            return f"{self._refused} of the last {seen} records were refused (limit {limits.share:.0%})"
+            why = f"{self._refused} of the last {seen} records were refused (limit {limits.share:.0%})"
+            return Trip(Limit.SHARE, why)
         return None

@@ -1,9 +1,10 @@
 """What the delivery journal says of records that must never be sent twice.
 
 Before a batch is sent, an entry that names its records is written and acknowledged; after a certain answer
-the entry is closed, and once the commit has passed its records it is forgotten. Whoever takes a partition
-over reads the entries left there first, and holds the records that come again against them. Nothing here
-writes or reads: the entries come in, and what to do comes out.
+the entry is closed, and once the commit has passed its records it is forgotten; one mark for each partition
+says how far that went. Whoever takes a partition over reads the entries and the mark left there first, and
+holds the records that come again against them. Nothing here writes or reads: the entries come in, and what
+to do comes out.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +24,11 @@ class State(StrEnum):
     DEAD_LETTERED = "dead_lettered"
     PARKED = "parked"  # on the in-doubt topic
     MOVED = "moved"  # on the parking topic
+    PASSED = "passed"  # the mark: all records before its end are settled, and their entries forgotten
+
+
+MARK = "mark"
+"""What the mark has for a batch id; the ids of batches are longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,8 @@ class Entry:
     """One batch in the journal.
 
     `batch` is its id, `runs` its offsets as (first, count) in ascending order, `digest` a hash of the values
-    of its records, `written` milliseconds since 1970.
+    of its records, `written` milliseconds since 1970. The mark of a partition has the id of the topic for a
+    digest: offsets of another topic of that name say nothing.
     """
 
     batch: str
@@ -46,6 +53,11 @@ class Entry:
         """The entry for records of one partition, in order of offset."""
         partition = origins[0].partition() or 0
         return cls(batch, app, partition, _runs(origins), _digest(origins), state, written)
+
+    @classmethod
+    def mark(cls, topic_id: str, partition: int, end: int, written: int) -> "Entry":
+        """The mark that all before an offset is settled."""
+        return cls(MARK, "", partition, ((0, end),), topic_id, State.PASSED, written)
 
     @property
     def last(self) -> int:
@@ -88,10 +100,12 @@ class Found:
 class Sifted:
     """What was received, parted: `rest` is what no entry names; the others came `again`.
 
-    Those of which all records are here now are `whole`, and may be in both.
+    Those of which all records are here now are `whole`, and may be in both. What stands before the mark has
+    `passed` already.
     """
 
     rest: Decoded
+    passed: list[Origin] = field(default_factory=list)
     again: dict[Found, None] = field(default_factory=dict)
     whole: list[Found] = field(default_factory=list)
 
@@ -103,12 +117,22 @@ class Journal:
         self._found: dict[int, list[Found]] = {}  # by partition: not all of their records have been read
         self._awaited: dict[tuple[int, int], Found] = {}  # the same by partition and offset
         self._last: dict[int, dict[str, int]] = {}  # partition -> batch id -> last offset
+        self._marks: dict[int, int] = {}  # partition -> the offset before which all is settled
+        self._below: set[int] = set()  # partitions whose reading has not reached their mark
+        self._topic_id: str | None = None
 
-    def take_over(self, entries: Mapping[int, Iterable[Entry]]) -> None:
-        """Starts with partitions that became ours, by the entries that the journal holds of each."""
+    def take_over(self, entries: Mapping[int, Iterable[Entry]], topic_id: str | None) -> None:
+        """Starts with partitions that became ours, by the entries that the journal holds of each.
+
+        `topic_id` tells the topic from others of its name; None if nobody knows, and then no mark counts.
+        """
+        self._topic_id = topic_id
         for partition, left in entries.items():
             self._drop(partition)
             for entry in sorted(left, key=lambda each: each.written):
+                if entry.state is State.PASSED:
+                    self._take_mark(entry)
+                    continue
                 self.written(entry)
                 found = Found(entry)
                 self._found.setdefault(partition, []).append(found)
@@ -128,20 +152,26 @@ class Journal:
         """Notes that an entry is gone: its request provably took nothing."""
         self._last.get(partition, {}).pop(batch, None)
 
-    def passed(self, committed: Mapping[int, int]) -> dict[int, list[str]]:
-        """The ids of the batches whose records lie before the committed offsets; they are forgotten here."""
-        gone = {}
+    def passed(self, committed: Mapping[int, int], written: int) -> dict[int, dict[str, Entry | None]]:
+        """What is to be written once offsets are committed, by partition and batch id.
+
+        The entries of the batches whose records lie before them go (None), and the mark takes their place.
+        """
+        changes = {}
         for partition, offset in committed.items():
             entries = self._last.get(partition, {})
             if ids := [batch for batch, last in entries.items() if last < offset]:
-                gone[partition] = ids
+                changes[partition] = dict[str, Entry | None].fromkeys(ids)
                 for batch in ids:
                     del entries[batch]
-        return gone
+                if self._topic_id is not None:
+                    end = self._marks[partition] = max(offset, self._marks.get(partition, 0))
+                    changes[partition][MARK] = Entry.mark(self._topic_id, partition, end, written)
+        return changes
 
     def sift(self, decoded: Decoded) -> "Sifted":
         """Parts the records that no entry names from those that come again."""
-        if not self._found:
+        if not self._found and not self._below:
             return Sifted(decoded)
         sifted, position = Sifted(Decoded()), dict[int, int]()
         refusals = {_place(one.origin): one for one in decoded.refused}
@@ -159,12 +189,21 @@ class Journal:
                 found.docs.append(doc)
                 found.sizes.append(size)
                 sifted.again[found] = None
+            elif place[0] in self._below and place[1] < self._marks[place[0]]:
+                sifted.passed.append(origin)
+                continue
             elif doc is not None:
                 sifted.rest.add(origin, app, doc, size)
             if doc is None:
                 (sifted.rest if found is None else found).refused.append(refusals[place])
         sifted.whole = self._whole(position)
+        self._below -= {p for p, offset in position.items() if offset + 1 >= self._marks.get(p, 0)}
         return sifted
+
+    def _take_mark(self, mark: Entry) -> None:
+        if mark.digest == self._topic_id:
+            self._marks[mark.partition] = mark.last + 1
+            self._below.add(mark.partition)
 
     def _whole(self, position: Mapping[int, int]) -> list[Found]:
         """Takes out those whose last record was read, by the last offset read of each partition.
@@ -181,6 +220,8 @@ class Journal:
 
     def _drop(self, partition: int) -> None:
         self._last.pop(partition, None)
+        self._marks.pop(partition, None)
+        self._below.discard(partition)
         self._found.pop(partition, None)
         self._awaited = {place: found for place, found in self._awaited.items() if place[0] != partition}
 

@@ -1,7 +1,7 @@
 """JSON with exact decimal numbers: money must not pass through a binary float on its way."""
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 import orjson
@@ -10,13 +10,15 @@ MAX_PLAIN_DIGITS = 64
 """Numbers with zeros beyond this many places before or after the point keep their exponent."""
 
 
-def json_text(document: object) -> bytes:
+def json_text(document: object, *, sort_keys: bool = False) -> bytes:
     """The document as JSON; a `Decimal` becomes the number it is, to the last digit.
+
+    With `sort_keys` equal documents become equal texts, in whatever order their fields came.
 
     Raises:
         TypeError: it holds what JSON cannot say, an amount of NaN or infinity among it.
     """
-    return orjson.dumps(document, default=_number)
+    return orjson.dumps(document, default=_number, option=orjson.OPT_SORT_KEYS if sort_keys else None)
 
 
 def _number(value: object) -> orjson.Fragment:
@@ -42,6 +44,8 @@ def exact_json(text: bytes) -> Any:
         return json.loads(text.decode(), parse_float=Decimal, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    except InvalidOperation:
+        raise ValueError("a number in it has an exponent beyond all bounds") from None
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -42,7 +42,7 @@ class _Tie:
 
 @dataclass(slots=True)
 class _Partition:
-    position: int | None = None  # the offset after the last record received
+    position: int | None = None  # the offset after the last record received, or of the first one read
     committed: int | None = None
     holds: set[Hold] = field(default_factory=set)
 
@@ -77,6 +77,13 @@ class Offsets:
                 handed_over += sum(hold.parts.pop(partition).count for hold in state.holds)
         self.outstanding -= handed_over
         return handed_over
+
+    def begin(self, origins: Iterable[Origin]) -> None:
+        """Notes where reading begins, by records that were read and not received yet."""
+        for origin in origins:
+            partition, offset = origin.partition() or 0, origin.offset() or 0
+            state = self._partitions[partition]
+            state.position = offset if state.position is None else min(offset, state.position)
 
     def add(self, hold: Hold, origins: Sequence[Origin]) -> None:
         """Puts records, each of a partition that is ours and in order of offset there, under a hold."""

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from bridge.core.batcher import Batch
 from bridge.core.journal import Entry
 from bridge.core.outcome import Outcome
+from bridge.core.polling import Json, Write
 from bridge.core.record import Doc
 from bridge.core.stream import Operation
 
@@ -39,6 +40,11 @@ class Owner(Protocol):
 class Membership(Protocol):
     """One member of a consumer group, on one topic: where records come from and offsets go."""
 
+    @property
+    def refused(self) -> str | None:
+        """Why the cluster and we do not talk, if certificates or credentials are in the way."""
+        ...
+
     async def start(self, owner: Owner, committed: Callable[[dict[int, int]], None]) -> None:
         """Joins the group. `committed` is called in the event loop when the broker has taken a commit."""
 
@@ -61,7 +67,7 @@ class Membership(Protocol):
 
 
 class Fenced(Exception):
-    """Another process has taken the partition over, and with it the right to write to its journal."""
+    """Another process has taken over, and with it the right to write to a journal or a cursor."""
 
 
 class Lease(Protocol):
@@ -74,8 +80,8 @@ class Lease(Protocol):
             Fenced: the lease has ended, and nothing was written.
         """
 
-    def forget(self, batches: Collection[str]) -> None:
-        """Deletes entries together with the next write; until then they do no harm."""
+    def write_later(self, entries: Mapping[str, Entry | None]) -> None:
+        """Writes these together with the next write; until then what they replace does no harm."""
 
 
 class JournalStore(Protocol):
@@ -83,6 +89,10 @@ class JournalStore(Protocol):
 
     async def take_over(self, partitions: Collection[int]) -> Mapping[int, Sequence[Entry]]:
         """Ends the leases of earlier owners, then reads what they left, in that order."""
+        ...
+
+    async def topic_id(self) -> str | None:
+        """What tells the stream's topic from others of its name; None if the cluster has no such thing."""
         ...
 
     def lease(self, partition: int) -> Lease:
@@ -121,3 +131,23 @@ class ParkingTopic(Protocol):
     async def committed(self, partitions: Collection[int]) -> Mapping[int, int]:
         """The offsets before which these partitions of the parking topic are settled, as far as known."""
         ...
+
+
+class SourceStore(Protocol):
+    """Where one source's records go, and its cursor with them."""
+
+    async def take_over(self) -> dict[str, Json]:
+        """Ends the writer of an earlier owner, then reads the entries of the cursor.
+
+        Raises:
+            BridgeError: the entries are not to be understood.
+        """
+        ...
+
+    async def commit(self, write: Write) -> None:
+        """Writes records and entries, all or nothing; waits for Kafka as long as that takes.
+
+        Raises:
+            Fenced: another process has taken the source over, and nothing was written.
+            BridgeError: it can never be written as it is.
+        """

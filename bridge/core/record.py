@@ -70,6 +70,14 @@ class Decoded:
         self.docs.append(doc)
         self.sizes.append(size)
 
+    def extend(self, other: "Decoded") -> None:
+        """Adds all of another, behind what is here."""
+        self.origins += other.origins
+        self.apps += other.apps
+        self.docs += other.docs
+        self.sizes += other.sizes
+        self.refused += other.refused
+
 
 class Decoder(Protocol):
     """Turns Kafka messages into validated documents."""

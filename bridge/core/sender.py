@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import assert_never
 
@@ -52,6 +52,11 @@ class Bury:
     def bytes(self) -> int:
         """Bytes of their values on the topic, kept in memory until the dead-letter topic has them."""
         return sum(len(one.origin.value() or b"") for one in self.refused)
+
+    def owned(self) -> "Bury":
+        """The same without records of partitions given up since: their next owner judges those."""
+        refused = [one for one in self.refused if one.origin.partition() in self.hold.parts]
+        return replace(self, refused=refused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +137,13 @@ class Sender:
     def add(self, batches: Iterable[Batch]) -> None:
         """Queues closed batches behind those of the same lane."""
         for batch in batches:
-            if batch.lane not in self._lanes:
-                most = self._limits.in_flight_per_lane
-                self._lanes[batch.lane] = _Lane(Concurrency(most, most), parked=batch.app in self._parked)
-            self._lanes[batch.lane].queue.append(batch)
+            self._lane(batch).queue.append(batch)
+
+    def again(self, batches: Iterable[Batch]) -> None:
+        """Queues batches that came back, the last one first, before those of the same lane."""
+        for batch in batches:
+            if self._keep_owned(batch):
+                self._lane(batch).queue.appendleft(batch)
 
     def take(self, now: float) -> Batch | None:
         """The next batch that may be sent now, counted as in flight; lanes take turns. None if none may."""
@@ -232,6 +240,12 @@ class Sender:
             lane.queue.extend(batch for batch in queue if self._keep_owned(batch))
             if lane.idle:  # one that waits stays: its app's records of other partitions must wait too
                 del self._lanes[key]
+
+    def _lane(self, batch: Batch) -> _Lane:
+        if batch.lane not in self._lanes:
+            most = self._limits.in_flight_per_lane
+            self._lanes[batch.lane] = _Lane(Concurrency(most, most), parked=batch.app in self._parked)
+        return self._lanes[batch.lane]
 
     def _follow_parked(self) -> None:
         for key, lane in list(self._lanes.items()):

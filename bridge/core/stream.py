@@ -23,6 +23,13 @@ class Operation(StrEnum):
     GET_APP_SUMMARIES = "get_app_summaries"
     GET_UPLOAD_URLS = "get_upload_urls"
 
+    # What follows is asked by sources.
+    GET_APP_DETAILS = "get_app_details"
+    LIST_WORKFLOWS = "list_workflows"
+    LIST_EXECUTIONS = "list_executions"
+    GET_EXECUTION = "get_execution"
+    GET_AUDIT_EVENTS = "get_audit_events"
+
 
 class LaneBy(StrEnum):
     """Which records are batched together, and wait together after a failure."""
@@ -91,3 +98,8 @@ class SinkStream:
     def __post_init__(self) -> None:
         if not self.resend_safe and self.lane is not LaneBy.APP_AND_PARTITION:
             raise ValueError(f"stream {self.name} may not be sent twice, so it needs lanes by partition")
+
+    @property
+    def section(self) -> str:
+        """Its name in the configuration and in commands; that of a parking topic's sink has more to it."""
+        return self.name.partition(".")[0]

@@ -5,10 +5,12 @@ from collections import deque
 from collections.abc import Mapping
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Group
 from rich.table import Table
 
 from bridge.demo.producer import SampleProducer
 from bridge.sink import Sink
+from bridge.source import Source
 
 RATE_SECONDS = 2.0
 
@@ -30,15 +32,37 @@ class Rate:
 
 
 class LiveTable:
-    """The table of all streams."""
+    """The tables of all sinks and of all sources."""
 
-    def __init__(self, sinks: Mapping[str, Sink], producers: Mapping[str, SampleProducer]) -> None:
+    def __init__(
+        self,
+        sinks: Mapping[str, Sink],
+        producers: Mapping[str, SampleProducer],
+        sources: Mapping[str, Source],
+    ) -> None:
         self._sinks = sinks
         self._producers = producers
+        self._sources = sources
         self._rates = {stream: Rate() for stream in sinks}
 
-    def __rich__(self) -> Table:
+    def __rich__(self) -> Group:
         """The state of this moment."""
+        return Group(self._of_sinks(), self._of_sources())
+
+    def _of_sources(self) -> Table:
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        table.add_column("source")
+        table.add_column("records written", justify="right")
+        table.add_column("read up to")
+        for stream, source in self._sources.items():
+            written = ", ".join(f"{n:,}" for n in source.emitted.values())
+            until = (
+                "" if source.position is None else time.strftime("%H:%M:%S", time.localtime(source.position))
+            )
+            table.add_row(stream, written, until)
+        return table
+
+    def _of_sinks(self) -> Table:
         table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
         table.add_column("stream")
         for column in ("in", "delivered", "batches", "per second", "lag", "in flight", "dead"):

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
@@ -12,12 +13,14 @@ from rich.live import Live
 
 from bridge import config, wiring
 from bridge.demo.balance import Sheet, accepted, records_on
+from bridge.demo.holdings import Holding
 from bridge.demo.live import LiveTable
 from bridge.demo.producer import SampleProducer
 from bridge.demo.samples import ACTS, APPS
+from bridge.demo.witness import Witness
 from bridge.kafka.embedded import EmbeddedKafka
-from bridge.sandbox import SandboxConfig, SandboxServer
-from bridge.streams import SINKS
+from bridge.sandbox import AuditPlan, PortfolioPlan, SandboxConfig, SandboxServer, WorkflowPlan
+from bridge.streams import SINKS, SOURCES
 
 RATE = 5_000.0  # records a second and stream: lively, and far from what a laptop can do
 # The end of the duration is for what is under way: batches that wait for their age, the outage's backlog.
@@ -41,14 +44,43 @@ class Script:
         return self.duration - min(ENDING_SECONDS, self.duration * ENDING_SHARE)
 
 
-async def show(script: Script, console: Console, stop: asyncio.Event) -> dict[str, Sheet]:
-    """Plays the script until its end or `stop`, and returns the books of each stream."""
+@dataclass(frozen=True, slots=True)
+class Books:
+    """The books of each sink, and of each source."""
+
+    sinks: dict[str, Sheet]
+    sources: dict[str, Holding]
+
+    @property
+    def balanced(self) -> bool:
+        """Whether all of them are."""
+        books: list[Sheet | Holding] = [*self.sinks.values(), *self.sources.values()]
+        return all(each.balanced for each in books)
+
+
+async def show(script: Script, console: Console, stop: asyncio.Event) -> Books:
+    """Plays the script until its end or `stop`, and returns the books."""
     kafka = EmbeddedKafka()
     try:
-        with SandboxServer(SandboxConfig(seed=script.seed)) as sandbox:
+        with SandboxServer(_world(script)) as sandbox:
             return await _Show(script, console, stop, kafka, sandbox).play()
     finally:
         kafka.close()
+
+
+def _world(script: Script) -> SandboxConfig:
+    """What there is to be read: things happen, some are seen late, and they go on changing."""
+    return SandboxConfig(
+        seed=script.seed,
+        audit_events=AuditPlan(
+            per_second=20,
+            history_events=2_000,
+            total=2_000 + int(20 * script.producing) or None,
+            late_seconds=2,
+        ),
+        workflows=WorkflowPlan(workflows=3, executions=20, per_second=2, seconds_per_state=3),
+        portfolio=PortfolioPlan(apps=12, churn_seconds=3),
+    )
 
 
 class _Show:
@@ -67,27 +99,32 @@ class _Show:
         self._sandbox = sandbox
         self._settings = _settings(kafka, sandbox)
         self._topics = wiring.sink_topics(self._settings)
-        kafka.create(self._settings.kafka.journal_topic)
-        for topic in self._topics.values():
-            if topic.parked is not None:
-                kafka.create(topic.parked.topic)
         self._producers = self._make_producers()
+        kafka.create(self._topic_names())
 
-    async def play(self) -> dict[str, Sheet]:
+    async def play(self) -> Books:
         ended = asyncio.Event()
         started: asyncio.Future[wiring.Running] = asyncio.get_running_loop().create_future()
         async with asyncio.TaskGroup() as tasks, httpx.AsyncClient(base_url=self._sandbox.url) as api:
             tasks.create_task(wiring.run(self._settings, ended, started=started.set_result))
             running = await started
             self._introduce(running)
-            with Live(LiveTable(running.sinks, self._producers), console=self._console):
+            with Live(LiveTable(running.sinks, self._producers, running.sources), console=self._console):
                 outage = tasks.create_task(self._outage(api))
                 await self._produce(running)
                 outage.cancel()
                 await api.delete("/_sandbox/faults")
                 await self._settle(running)
+                holdings = await Witness(self._settings, api).holdings(SETTLE_SECONDS)
             ended.set()
-        return await self._sheets(running)
+        return Books(await self._sheets(running), holdings)
+
+    def _topic_names(self) -> Iterator[str]:
+        yield from (self._settings.kafka.journal_topic, self._settings.kafka.cursors_topic)
+        yield from (output.topic for output in wiring.output_topics(self._settings).values())
+        for topic in self._topics.values():
+            asides = (topic.dead_letters, topic.in_doubt, topic.parked)
+            yield from (topic.topic, *(aside.topic for aside in asides if aside is not None))
 
     def _make_producers(self) -> dict[str, SampleProducer]:
         rate = RATE
@@ -108,11 +145,13 @@ class _Show:
 
     def _introduce(self, running: wiring.Running) -> None:
         say = self._console.print
-        say(f"Kafka       {self._kafka.bootstrap}  (embedded; any Kafka client may connect)")
-        say(f"Productiv   {self._sandbox.url}/_sandbox/state  (sandbox)")
-        say(f"Bridge      {running.operations_url}/metrics, /healthz, /readyz")
+        say(f"Kafka           {self._kafka.bootstrap}  (embedded; any Kafka client may connect)")
+        say(f"Productiv       {self._sandbox.url}/_sandbox/state  (sandbox)")
+        say(f"Bridge          {running.operations_url}/metrics, /healthz, /readyz")
         for stream, topic in self._topics.items():
-            say(f"{stream:11} {topic.topic}, dead letters on {topic.dead_letters.topic}")
+            say(f"{stream:15} {topic.topic}, dead letters on {topic.dead_letters.topic}")
+        for output, written in wiring.output_topics(self._settings).items():
+            say(f"{output:15} {written.topic}, from the sandbox")
         length = f"{self._script.duration:g} seconds" if self._script.duration else "until Ctrl-C"
         say(f"Runs {length}; one app is down for a while, one record in a thousand is bad.\n")
 
@@ -176,9 +215,10 @@ def _settings(kafka: EmbeddedKafka, sandbox: SandboxServer) -> config.Settings:
                 "client_id": credential.client_id,
                 "client_secret": credential.client_secret,
             },
-            # The embedded Kafka makes its topics itself.
+            # The embedded Kafka has nobody who would create topics as described.
             "kafka": {"bootstrap_servers": kafka.bootstrap, "create_topics": False},
             "sinks": {stream: {"batch": {"max_age_seconds": 2}} for stream in SINKS},
+            "sources": {stream: {"enabled": True, "poll_interval_seconds": 1} for stream in SOURCES},
             "http": {"host": "127.0.0.1", "port": 0},
         }
     )

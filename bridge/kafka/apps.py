@@ -6,6 +6,7 @@ from typing import Any, Literal
 from confluent_kafka import Message
 
 from bridge.core.errors import ConfigError
+from bridge.kafka.headers import all_headers
 from bridge.kafka.refusal import Refusal, unknown_app
 from bridge.kafka.topics import AppSource
 
@@ -58,6 +59,13 @@ class Apps:
             return [known[name] for name in found]
         except (KeyError, TypeError):
             return [self.id_of(name) for name in found]
+
+    def named(self, message: Message, record: Mapping[str, Any]) -> str | None:
+        """What one record says of its app, whether or not it can be one; None if that is no text."""
+        [found] = self._find([message], [record])
+        if isinstance(found, bytes):
+            return found.decode(errors="replace")
+        return found if isinstance(found, str) else None
 
     def id_of(self, name: object) -> str:
         """The app id for what was found in the record's field, header or key.
@@ -132,6 +140,4 @@ def _finder(source: AppSource) -> Callable[[Sequence[Message], Sequence[Any]], l
 
 def _header(message: Message, name: str) -> Any:
     """The last header of that name, as Kafka's own `lastHeader`."""
-    headers = message.headers() or ()
-    pairs = headers.items() if isinstance(headers, dict) else headers
-    return next((value for key, value in reversed(list(pairs)) if key == name), None)
+    return next((value for key, value in reversed(all_headers(message)) if key == name), None)

@@ -5,8 +5,10 @@ from io import BytesIO
 from typing import Any, cast
 
 from fastavro import parse_schema, schemaless_reader
+from fastavro._read_py import schemaless_reader as pure_python_reader
 
 from bridge.core.errors import SchemaError
+from bridge.kafka.avro_bounds import any_recursive
 from bridge.kafka.avro_schema import Schema
 from bridge.kafka.refusal import Refusal, undecodable
 
@@ -35,23 +37,33 @@ class AvroReader:
     """
 
     def __init__(self, writer: Schema, reader: Schema, references: Iterable[Any] = ()) -> None:
+        try:
+            self._prepare(writer, reader, references)
+        except SchemaError:
+            raise
+        except (
+            Exception
+        ) as error:  # fastavro raises whatever it stumbles over, and so does what walks a schema
+            raise SchemaError(f"the writer's schema is broken ({type(error).__name__})") from error
+
+    def _prepare(self, writer: Schema, reader: Schema, references: Iterable[Any]) -> None:
+        names: dict[str, Any] = {}
+        parts = [parse_schema(_without_times(part), named_schemas=names) for part in references]
+        self._writer = parse_schema(_without_times(writer), named_schemas=names)
+        # A value can be nested so deeply that the compiled reader would end the process; this one raises.
+        recursive = any_recursive([*parts, self._writer])
+        self._schemaless_reader = pure_python_reader if recursive else schemaless_reader
         pairs = [(field, _written_as(field, writer)) for field in reader["fields"]]
         self._divisors = [
             (field["name"], divisor)
             for field, written in pairs
             if written and _TIMES & _logical_types(field["type"]) and (divisor := _divisor(written)) != 1
         ]
-        names: dict[str, Any] = {}
-        try:
-            for reference in references:
-                parse_schema(_without_times(reference), named_schemas=names)
-            self._writer = parse_schema(_without_times(writer), named_schemas=names)
-        except Exception as error:  # fastavro raises whatever it stumbles over
-            raise SchemaError(f"the writer's schema is broken ({type(error).__name__})") from error
-        # fastavro takes twice the time for two schemas, so the second goes in only where it matters.
-        # A logical type in a field that we leave out could still be refused, so then it must not be read.
+        # fastavro takes twice the time for two schemas, so the second goes in only where it matters: also to
+        # skip what is not read, of which an object can be a hundred times as large as its bytes. A logical
+        # type in a field that we leave out could still be refused, so then it must not be read.
         one_will_do = all(written and _reads_alike(field, written) for field, written in pairs)
-        one_will_do = one_will_do and _logical_types(writer) <= _TIMES
+        one_will_do = one_will_do and all(map(_plain, writer["fields"])) and _logical_types(writer) <= _TIMES
         named = {**_without_times(reader), "name": writer["name"], "namespace": writer.get("namespace", "")}
         self._reader = None if one_will_do else parse_schema(named)
 
@@ -80,6 +92,8 @@ class AvroReader:
             raise
         except UnicodeDecodeError:
             raise undecodable("the value holds text that is not UTF-8") from None
+        except RecursionError:
+            raise undecodable("the value is nested too deeply") from None
         except (EOFError, IndexError):
             raise undecodable("the value ends before the record of its Avro schema does") from None
         except Exception:  # noise can make fastavro stumble in any way
@@ -87,7 +101,7 @@ class AvroReader:
 
     def _read(self, value: bytes) -> Record:
         source = BytesIO(value)
-        record = cast(Record, schemaless_reader(source, self._writer, self._reader))
+        record = cast(Record, self._schemaless_reader(source, self._writer, self._reader))
         if rest := len(source.read()):
             raise undecodable(f"{rest} bytes follow the record; another Avro schema wrote this, or none did")
         for name, divisor in self._divisors:
@@ -112,9 +126,12 @@ def _reads_alike(field: Schema, written: Schema) -> bool:
 
     Validation comes after, so a type that the reader does not have need not be noticed here.
     """
+    return written["name"] == field["name"] and _plain(written)
+
+
+def _plain(written: Schema) -> bool:
     kinds = written["type"] if isinstance(written["type"], list) else [written["type"]]
-    plain = [kind.get("type") if isinstance(kind, dict) else kind for kind in kinds]
-    return written["name"] == field["name"] and all(kind in _PRIMITIVES for kind in plain)
+    return all((kind.get("type") if isinstance(kind, dict) else kind) in _PRIMITIVES for kind in kinds)
 
 
 def _divisor(written: Schema) -> int:

@@ -12,6 +12,9 @@ from bridge.core.errors import SchemaError
 Schema = dict[str, Any]
 """An Avro record schema as JSON."""
 
+SCHEMA_ID_HEADER = "__value_schema_id"
+"""Where newer Confluent serializers say which schema wrote the value, instead of within it."""
+
 
 def load_schema(path: Path) -> Schema:
     """Reads the schema of a record.
@@ -33,8 +36,11 @@ def record_schema(schema: Any, where: str) -> Schema:
     Raises:
         SchemaError: it describes something else, such as a union.
     """
-    if not isinstance(schema, dict) or schema.get("type") != "record" or "fields" not in schema:
+    if not isinstance(schema, dict) or schema.get("type") != "record":
         raise SchemaError(f"{where}: is not the schema of a record")
+    fields = schema.get("fields")
+    if not isinstance(fields, list) or not all(isinstance(each, dict) and "name" in each for each in fields):
+        raise SchemaError(f"{where}: has no list of named fields")
     return schema
 
 

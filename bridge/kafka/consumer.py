@@ -10,13 +10,15 @@ from confluent_kafka import Consumer as KafkaConsumer
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from bridge.core.ports import Owner
-from bridge.telemetry.logs import librdkafka_logger
+from bridge.kafka.refusals import Refusals
+from bridge.kafka.rotation import FollowingConsumer
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 log = structlog.get_logger(__name__)
 
+CLOSING_POLL_SECONDS = 0.05
 # What the guarantees rest on; configuration refuses to set any of these.
 FIXED: dict[str, str | int | bool] = {
     "enable.auto.commit": False,
@@ -36,7 +38,9 @@ class Consumer:
 
     def __init__(self, settings: Mapping[str, Any], topic: str, group: str) -> None:
         self._topic = topic
-        self._settings = {"auto.offset.reset": "earliest", **settings, **FIXED, "group.id": group}
+        self._settings = settings
+        self._group = group
+        self._refusals = Refusals()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"kafka-{topic}")
         self._paused: set[int] = set()
         self._committing = False
@@ -61,13 +65,25 @@ class Consumer:
                 # The next commit carries the same offsets, and a new owner starts from the last good one.
                 log.warning("commit_failed", topic=self._topic, error=error.str())
 
-        self._kafka = KafkaConsumer({**self._settings, "on_commit": on_commit}, logger=librdkafka_logger())
+        fixed = {
+            **FIXED,
+            "auto.offset.reset": "earliest",
+            "group.id": self._group,
+            "on_commit": on_commit,
+            "error_cb": self._refusals,
+        }
+        self._kafka = FollowingConsumer(self._settings, fixed)
         self._kafka.subscribe(
             [self._topic],
             on_assign=lambda _, ps: wait_for(owner.assigned([p.partition for p in ps])),
             on_revoke=on_revoke,
             on_lost=lambda _, ps: wait_for(owner.lost([p.partition for p in ps])),
         )
+
+    @property
+    def refused(self) -> str | None:
+        """Why Kafka and we do not talk, if certificates or credentials are in the way."""
+        return self._refusals.recent
 
     async def poll(self, limit: int, seconds: float, resting: Collection[int] = ()) -> list[Message]:
         """Up to `limit` messages, waiting at most so many `seconds` for them.
@@ -95,7 +111,7 @@ class Consumer:
 
     async def close(self) -> None:
         """Gives all partitions up through the owner, leaves the group, and ends the thread."""
-        await self._call(self._kafka.close)
+        await self._call(self._close)
         self._thread.shutdown(wait=False)
 
     async def _call(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
@@ -113,6 +129,14 @@ class Consumer:
                 raise KafkaException(error)
             log.warning("consumer_error", topic=self._topic, error=error.str())
         return [message for message in messages if message.error() is None]
+
+    def _close(self) -> None:
+        # The client's own close would do it too. But where a rebalance is under way, it may ask us to let go
+        # once it has left the group, and then waits for itself for ever, with Python's lock in its hands.
+        self._kafka.unsubscribe()
+        while self._kafka.assignment():
+            self._kafka.consume(1, CLOSING_POLL_SECONDS)
+        self._kafka.close()
 
     def _pause(self, resting: set[int]) -> None:
         assigned = self._kafka.assignment()

@@ -1,6 +1,6 @@
 """Creates the topics that do not exist yet, as their descriptions say."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 
@@ -9,17 +9,29 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from bridge.core.errors import BridgeError
-from bridge.kafka.topics import DeadLetters, InDoubt, Parked, Topic
+from bridge.kafka.topics import DeadLetters, InDoubt, OutputTopic, Parked, Topic
 
 # A dead letter is the refused record with headers around it, so its topic takes more than any record topic
 # should: brokers default to 1 MiB, and this leaves room for records of nearly 16 MiB where that was raised.
 DEAD_LETTER_BYTES = 16 * 1024 * 1024
 _MS_PER_HOUR = 3_600_000
+_NOTHING: Mapping[str, str] = {}
 JOURNAL_PARTITIONS = 6
+# The replicas of the bridge share the sources by these; more than there are sources, so that few meet.
+CURSOR_PARTITIONS = 12
+# A source may remember thousands of ids in one entry.
+CURSOR_BYTES = 16 * 1024 * 1024
+# Taking over reads all that there is about one source, or one partition of a stream.
+_CLEANED_EARLY = {
+    "cleanup.policy": "compact",
+    "segment.bytes": str(16 * 1024 * 1024),
+    "segment.ms": str(10 * 60 * 1000),
+    "min.cleanable.dirty.ratio": "0.1",
+}
 
 
 def create_missing(
-    admin: AdminClient, topics: Iterable[Topic], replication: int, timeout: float = 30.0
+    admin: AdminClient, topics: Iterable[Topic | OutputTopic], replication: int, timeout: float = 30.0
 ) -> list[str]:
     """Creates what is missing of the topics and of those for records put aside; returns the names created.
 
@@ -39,18 +51,20 @@ def create_missing(
 def create_journal(admin: AdminClient, topic: str, replication: int, timeout: float = 30.0) -> list[str]:
     """As `create_missing`, for the delivery journal.
 
-    Every take-over reads the part of it that is about its partitions, so it is cleaned early and often.
+    Raises:
+        BridgeError: as for `create_missing`.
+    """
+    return _create(admin, [NewTopic(topic, JOURNAL_PARTITIONS, replication, config=_CLEANED_EARLY)], timeout)
+
+
+def create_cursors(admin: AdminClient, topic: str, replication: int, timeout: float = 30.0) -> list[str]:
+    """As `create_missing`, for the cursors of the sources.
 
     Raises:
         BridgeError: as for `create_missing`.
     """
-    config = {
-        "cleanup.policy": "compact",
-        "segment.bytes": str(16 * 1024 * 1024),
-        "segment.ms": str(10 * 60 * 1000),
-        "min.cleanable.dirty.ratio": "0.1",
-    }
-    return _create(admin, [NewTopic(topic, JOURNAL_PARTITIONS, replication, config=config)], timeout)
+    config = {**_CLEANED_EARLY, "max.message.bytes": str(CURSOR_BYTES)}
+    return _create(admin, [NewTopic(topic, CURSOR_PARTITIONS, replication, config=config)], timeout)
 
 
 def create_memory(admin: AdminClient, topic: str, replication: int, timeout: float = 30.0) -> list[str]:
@@ -77,17 +91,22 @@ def _create(admin: AdminClient, wanted: list[NewTopic], timeout: float) -> list[
     return [name for name, future in futures.items() if _created(name, future, timeout)]
 
 
-def _of(topic: Topic, replication: int) -> Iterator[NewTopic]:
+def _of(topic: Topic | OutputTopic, replication: int) -> Iterator[NewTopic]:
+    if isinstance(topic, OutputTopic):
+        # Records bear the time of what they tell of, whatever the broker does elsewhere.
+        yield _records(topic, replication, {"message.timestamp.type": "CreateTime"})
+        return
     yield _records(topic, replication)
     for aside in (topic.dead_letters, topic.in_doubt, topic.parked):
         if aside is not None:
             yield _aside(aside, replication)
 
 
-def _records(topic: Topic, replication: int) -> NewTopic:
+def _records(topic: Topic | OutputTopic, replication: int, more: Mapping[str, str] = _NOTHING) -> NewTopic:
     config = {
         "cleanup.policy": topic.cleanup,
         "retention.ms": str(topic.retention_hours * _MS_PER_HOUR),
+        **more,
     }
     return NewTopic(topic.topic, topic.partitions, replication, config=config)
 

@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from bridge.core.record import Refused
+from bridge.kafka.headers import all_headers
 from bridge.kafka.parked_messages import ParkedMessage
-from bridge.telemetry.logs import librdkafka_logger
+from bridge.kafka.rotation import FollowingProducer
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,7 @@ class DeadLetters:
 
     def __init__(self, settings: Mapping[str, Any], topic: str) -> None:
         self._topic = topic
-        self._producer = Producer({**settings, **FIXED}, logger=librdkafka_logger())
+        self._producer = FollowingProducer(settings, FIXED)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"kafka-{topic}")
 
     async def write(self, refused: Sequence[Refused]) -> None:
@@ -77,7 +78,7 @@ class DeadLetters:
     def _produce(self, one: Refused, cut: int | None, answered: Any) -> None:
         message: Any = one.origin
         value = message.value()
-        headers = [*(message.headers() or []), *_headers(one)]
+        headers = [*all_headers(message), *_headers(one)]
         if cut is not None and value is not None:
             headers.append(("bridge.value-bytes", str(len(value))))
             value = value[:cut]
@@ -92,6 +93,11 @@ class DeadLetters:
             except KafkaException as error:
                 answered(error.args[0], message)
             return
+
+
+def own_headers(message: Any) -> list[tuple[str, Any]]:
+    """The headers that a record had before the bridge put its own beside them."""
+    return [each for each in all_headers(message) if not each[0].startswith("bridge.")]
 
 
 def _headers(one: Refused) -> list[tuple[str, str]]:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from bridge.core.errors import BridgeError
-from bridge.telemetry.logs import librdkafka_logger
+from bridge.kafka.rotation import FollowingProducer
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +44,11 @@ class ProducerRecord:
     headers: Sequence[tuple[str, str | bytes | None]] = ()
     timestamp: int = 0
 
+    @property
+    def size(self) -> int:
+        """Its bytes on the topic, without headers."""
+        return len(self.key or b"") + len(self.value or b"")
+
 
 class FencedProducer:
     """A transactional producer that owns one transactional id: whoever opens it ends the writer before.
@@ -54,8 +59,7 @@ class FencedProducer:
     def __init__(self, settings: Mapping[str, Any], transactional_id: str) -> None:
         self.fenced = False
         """Whether another has opened the id, or Kafka allows no more for good. Nothing is written then."""
-        fixed = {**FIXED, "transactional.id": transactional_id}
-        self._producer = Producer({**settings, **fixed}, logger=librdkafka_logger())
+        self._producer = FollowingProducer(settings, {**FIXED, "transactional.id": transactional_id})
 
     def open(self) -> None:
         """To be called once, before all else: from here on an earlier owner of the id is refused.
@@ -80,7 +84,7 @@ class FencedProducer:
         Raises:
             BridgeError: Kafka refuses one of the records for good. None of them is written.
         """
-        refusals: list[tuple[str, KafkaError]] = []
+        refusals: list[tuple[ProducerRecord, KafkaError]] = []
         offsets: list[int] = []
         try:
             self._producer.begin_transaction()
@@ -95,20 +99,22 @@ class FencedProducer:
             self._commit()
         except KafkaException as error:
             self._abort(error.args[0])
-            for topic, refusal in refusals:
+            # A batch is refused as a whole, and its longest record is the likeliest to be at fault.
+            for record, refusal in sorted(refusals, key=lambda each: -each[0].size):
                 if advice := _FOR_GOOD.get(refusal.code()):
                     raise BridgeError(
-                        f"topic {topic} takes no such record: {refusal.str()}; {advice}"
+                        f"topic {record.topic} takes no such record, of {record.size} bytes: "
+                        f"{refusal.str()}; {advice}"
                     ) from None
             return str(error.args[0].str())
         return None
 
     def _produce(
-        self, record: ProducerRecord, refusals: list[tuple[str, KafkaError]], offsets: list[int]
+        self, record: ProducerRecord, refusals: list[tuple[ProducerRecord, KafkaError]], offsets: list[int]
     ) -> None:
         def delivered(error: KafkaError | None, message: Message | None) -> None:
             if error is not None:
-                refusals.append((record.topic, error))
+                refusals.append((record, error))
             elif message is not None:
                 offsets.append(message.offset() or 0)
 

@@ -11,8 +11,9 @@ from typing import Any
 from confluent_kafka import KafkaException, Message
 
 from bridge.core.errors import BridgeError
+from bridge.kafka.dead_letters import own_headers
 from bridge.kafka.fenced_producer import FencedProducer, ProducerRecord
-from bridge.kafka.journal_entries import JournalFormat, Place, Resolution, headers_of
+from bridge.kafka.journal_entries import JournalFormat, Place, Resolution, headers_of, place_of
 from bridge.kafka.topic_reader import TopicReader
 
 RECORDS_PER_TRANSACTION = 1000
@@ -61,8 +62,8 @@ class InDoubt:
         for message in self._parked.news():
             self._note(message)
         for message in self._journal.news():
-            if (kind := self._form.kind(message.key())) is not None and kind[0] == "resolved":
-                self._resolved.add(Place(kind[1], int(kind[2])))
+            if (place := self._form.resolved(message.key())) is not None:
+                self._resolved.add(place)
         self._waiting = {p: one for p, one in self._waiting.items() if p not in self._resolved}
         return sorted(self._waiting.values(), key=lambda one: one.since)
 
@@ -73,9 +74,9 @@ class InDoubt:
 
     def _note(self, message: Message) -> None:
         told = headers_of(message)
-        if told.get("topic") != self._form.topic:
-            return
-        place = Place(int(told["partition"]), int(told["offset"]))
+        place = place_of(told)
+        if place is None or told.get("topic") != self._form.topic:
+            return  # of another stream, or of somebody else
         # A crash can leave a record here twice; it is one record, in doubt since the first time.
         if place not in self._waiting:
             kept = message if self._keep else None
@@ -135,5 +136,6 @@ class Resolver:
             raise BridgeError(f"not decided: {error}; look again, and try again")
 
     def _again(self, partition: int, message: Any) -> ProducerRecord:
-        headers = [each for each in message.headers() or [] if not each[0].startswith("bridge.")]
-        return ProducerRecord(self._form.topic, message.key(), message.value(), partition, headers)
+        return ProducerRecord(
+            self._form.topic, message.key(), message.value(), partition, own_headers(message)
+        )

@@ -73,7 +73,7 @@ def csv_records(lines: Iterable[bytes], schema: Schema, needed: Sequence[str]) -
         raise ConfigError(
             f"the CSV's header row lacks the column {missing[0]!r}; it needs {', '.join(needed)}"
         )
-    convert = {field["name"]: _converter(field["type"]) for field in schema["fields"]}
+    convert = {field["name"]: cell_reader(field["type"]) for field in schema["fields"]}
     while True:
         try:
             row = next(reader, None)
@@ -91,7 +91,7 @@ def csv_records(lines: Iterable[bytes], schema: Schema, needed: Sequence[str]) -
             yield InputRecord(reader.line_num, record)
 
 
-def _converter(kind: Any) -> Callable[[str], Any]:
+def cell_reader(kind: Any) -> Callable[[str], Any]:
     """How a cell becomes a value of an Avro type; what does not fit stays text, which validation names."""
     kinds = {
         part["type"] if isinstance(part, dict) else part

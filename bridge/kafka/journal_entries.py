@@ -1,12 +1,22 @@
 """The records of the journal topic: keys and values, for the sink that writes and for those who look."""
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
+from pydantic import TypeAdapter
 
 from bridge.core.journal import Entry, State
+from bridge.kafka.headers import all_headers
+
+_ENTRY = TypeAdapter(Entry)
+_NUMBER = re.compile("[0-9]{1,19}")
+
+MAX_RECORDS = 1000
+"""In a batch, by the API's limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +25,14 @@ class Place:
 
     partition: int
     offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class _ParkedApp:
+    last: Place
+
+
+_PARKED = TypeAdapter(_ParkedApp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +66,18 @@ class JournalFormat:
         """The entry as JSON, for machines and for people who look into the topic."""
         return orjson.dumps({"group": self.group, "topic": self.topic, **asdict(entry)})
 
-    def entry(self, value: bytes) -> Entry:
-        """Reads an entry.
+    def entry(self, partition: int, value: bytes) -> Entry:
+        """Reads an entry, which a key says is about this partition.
 
         Raises:
-            ValueError, KeyError: it is none.
+            ValueError: it is none, or one that nobody can have written.
         """
-        told: dict[str, Any] = orjson.loads(value)
-        return Entry(
-            batch=told["batch"],
-            app=told["app"],
-            partition=told["partition"],
-            runs=tuple((first, count) for first, count in told["runs"]),
-            digest=told["digest"],
-            state=State(told["state"]),
-            written=told["written"],
-        )
+        entry = _ENTRY.validate_json(value)
+        counts = [count for _, count in entry.runs]
+        most = math.inf if entry.state is State.PASSED else MAX_RECORDS  # a mark is about all before it
+        if entry.partition != partition or not counts or min(counts) < 1 or sum(counts) > most:
+            raise ValueError("these are not the records of a batch")
+        return entry
 
     def resolution_key(self, place: Place) -> bytes:
         """The key of what was decided about a record in doubt."""
@@ -72,11 +86,6 @@ class JournalFormat:
     def resolution_value(self, resolution: Resolution) -> bytes:
         """A decision as JSON."""
         return orjson.dumps({"group": self.group, "topic": self.topic, **asdict(resolution)})
-
-    def resolution(self, value: bytes) -> Resolution:
-        """Reads a decision."""
-        told: dict[str, Any] = orjson.loads(value)
-        return Resolution(Place(**told["place"]), told["action"], told["reason"], told["at"])
 
     def parked_key(self, partition: int, app: str) -> bytes:
         """The key of what is known of an app with parked records of a partition."""
@@ -87,22 +96,45 @@ class JournalFormat:
         return orjson.dumps({"group": self.group, "topic": self.topic, "app": app, "last": asdict(parked)})
 
     def parked(self, value: bytes) -> Place:
-        """Reads that."""
-        return Place(**orjson.loads(value)["last"])
+        """Reads that.
+
+        Raises:
+            ValueError: it is none, or one that nobody can have written.
+        """
+        place = _PARKED.validate_json(value).last
+        if min(place.partition, place.offset) < 0:
+            raise ValueError("this is no place on a topic")
+        return place
 
     def kind(self, key: bytes | None) -> tuple[str, int, str] | None:
         """Of a key of ours: `batch`, `parked` or `resolved`, the partition, and the rest; None for others."""
         text = (key or b"").decode(errors="replace")
         if not text.startswith(self._prefix):
             return None
-        partition, kind, rest = text.removeprefix(self._prefix).split("/", 2)
-        return kind, int(partition), rest
+        partition, _, named = text.removeprefix(self._prefix).partition("/")
+        kind, _, rest = named.partition("/")
+        return (kind, int(partition), rest) if _NUMBER.fullmatch(partition) and rest else None
+
+    def resolved(self, key: bytes | None) -> Place | None:
+        """The record that a key says was decided about; None for any other key."""
+        kind = self.kind(key)
+        if kind is None or kind[0] != "resolved" or not _NUMBER.fullmatch(kind[2]):
+            return None
+        return Place(kind[1], int(kind[2]))
+
+
+def place_of(told: Mapping[str, str]) -> Place | None:
+    """Where the record was that these headers stand beside; None if they do not say."""
+    partition, offset = told.get("partition", ""), told.get("offset", "")
+    if _NUMBER.fullmatch(partition) and _NUMBER.fullmatch(offset):
+        return Place(int(partition), int(offset))
+    return None
 
 
 def headers_of(message: Any) -> Mapping[str, str]:
     """The headers that the bridge put beside a record, without `bridge.` before their names."""
     found = {}
-    for name, value in message.headers() or []:
+    for name, value in all_headers(message):
         if name.startswith("bridge.") and isinstance(value, bytes):
             found[name.removeprefix("bridge.")] = value.decode(errors="replace")
     return found

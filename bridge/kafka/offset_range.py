@@ -22,14 +22,21 @@ class OffsetRange:
     def __len__(self) -> int:
         return self.end - self.begin
 
+    def within(self, other: "OffsetRange") -> "OffsetRange":
+        """The part of it that is in another range of the same partition."""
+        begin = max(self.begin, other.begin)
+        return OffsetRange(self.partition, begin, max(begin, min(self.end, other.end)))
 
-def offset_ranges(consumer: Consumer, topic: Topic, begin_ms: int, end_ms: int) -> list[OffsetRange]:
+
+def offset_ranges(
+    consumer: Consumer, topic: Topic, begin_ms: int | None = None, end_ms: int | None = None
+) -> list[OffsetRange]:
     """The offsets from the first record at `begin_ms` or later to the first at `end_ms` or later.
 
-    Both are Kafka timestamps, in milliseconds since 1970 and not negative. A partition without a record at
-    `end_ms` or later ends where it ends now, for a consumer of committed records before the first open
-    transaction. Ranges that meet in time meet in offsets, whatever the order of the records' times: a late
-    record belongs to the range that it arrived in.
+    Both are Kafka timestamps, in milliseconds since 1970 and not negative; None is no bound. A partition
+    without a record at `end_ms` or later ends where it ends now, for a consumer of committed records before
+    the first open transaction. Ranges that meet in time meet in offsets, whatever the order of the records'
+    times: a late record belongs to the range that it arrived in.
 
     Raises:
         BridgeError: the topic does not exist, or Kafka does not answer.
@@ -38,8 +45,10 @@ def offset_ranges(consumer: Consumer, topic: Topic, begin_ms: int, end_ms: int) 
         partitions = _partitions(consumer, topic)
         # The ends first: records that come in between are later than `end_ms` or belong to a later export.
         edges = {each: _edges(consumer, topic, each) for each in partitions}
-        begins = _first_at(consumer, topic, partitions, begin_ms)
-        ends = _first_at(consumer, topic, partitions, end_ms)
+        begins = {each: low for each, (low, _) in edges.items()}
+        if begin_ms is not None:
+            begins = _first_at(consumer, topic, partitions, begin_ms)
+        ends = {} if end_ms is None else _first_at(consumer, topic, partitions, end_ms)
     except KafkaException as error:
         raise BridgeError(
             f"Kafka does not tell the offsets of {topic.topic}: {error.args[0].str()}"
@@ -57,7 +66,7 @@ def _partitions(consumer: Consumer, topic: Topic) -> list[int]:
     found: Any = consumer.list_topics(timeout=ANSWER_SECONDS).topics.get(topic.topic)
     if found is None:
         raise BridgeError(
-            f"topic {topic.topic} does not exist; sinks.{topic.stream}.topic names the topic to read"
+            f"topic {topic.topic} does not exist; sinks.{topic.stream} names the topics of the stream"
         )
     if found.error is not None:
         raise KafkaException(found.error)

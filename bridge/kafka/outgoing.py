@@ -74,12 +74,17 @@ class OutgoingRecords:
             raise too_large(f"the record has {len(value)} bytes where {self._max_record_bytes} are allowed")
         name, text = self._source.name or "", app.encode()
         return Outgoing(
-            key=self._key(app, doc),
+            key=self.key(app, doc),
             value=value,
             headers=[(name, text)] if self._source.from_ == "header" else [],
         )
 
-    def _key(self, app: str, doc: Mapping[str, Any]) -> bytes:
+    def key(self, app: str, doc: Mapping[str, Any]) -> bytes:
+        """The key for a record of this app.
+
+        Raises:
+            KeyError, AttributeError: what it is made of is not there, or no text.
+        """
         if self._source.from_ == "key":
             return app.encode()
         if self._identity is not None and self._source.from_ == "none":

@@ -11,6 +11,7 @@ from confluent_kafka import Message
 
 from bridge.core.record import Decoded, Decoder, Refused
 from bridge.kafka.fenced_producer import ProducerRecord
+from bridge.kafka.headers import all_headers
 
 _TOPIC, _PARTITION, _OFFSET, _TIMESTAMP, _KEY = _ADDED = tuple(
     f"bridge.{name}" for name in ("topic", "partition", "offset", "timestamp", "key")
@@ -28,7 +29,7 @@ def parked_record(topic: str, partition: int, app: str, message: Any) -> Produce
         (_TIMESTAMP, " ".join(map(str, message.timestamp()))),
         (_KEY, message.key()),
     ]
-    headers = [*(message.headers() or []), *added]
+    headers = [*all_headers(message), *added]
     return ProducerRecord(topic, app.encode(), message.value(), partition, headers)
 
 
@@ -42,12 +43,14 @@ class ParkedMessage:
     """
 
     def __init__(self, message: Message) -> None:
-        headers: Any = message.headers() or []
+        headers = all_headers(message)
         self._message = message
         self._headers, added = headers[: -len(_ADDED)], dict(headers[-len(_ADDED) :])
         if tuple(added) != _ADDED:
             raise ValueError("it lacks the headers of a parked record")
-        self._key = added[_KEY]
+        self._key = added.pop(_KEY)
+        if None in added.values():
+            raise ValueError("a header of a parked record is empty")
         kind, milliseconds = added[_TIMESTAMP].split()
         self._timestamp = int(kind), int(milliseconds)
         self.home = added[_TOPIC].decode(), int(added[_PARTITION]), int(added[_OFFSET])
@@ -66,7 +69,7 @@ class ParkedMessage:
 
     def key(self) -> bytes | None:
         """The key that it had."""
-        return self._key  # type: ignore[no-any-return]
+        return self._key
 
     def headers(self) -> list[Header]:
         """The headers that it had."""

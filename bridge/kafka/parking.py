@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from zlib import crc32
 
 import structlog
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from bridge.core.batcher import Batch
@@ -21,6 +21,7 @@ from bridge.core.journal import Entry
 from bridge.core.ports import Written
 from bridge.kafka.journal_entries import JournalFormat, Place
 from bridge.kafka.parker import Parker, ParkingPlaces
+from bridge.kafka.rotation import FollowingConsumer
 from bridge.kafka.topic_reader import TopicReader
 from bridge.telemetry.logs import librdkafka_logger
 
@@ -48,8 +49,8 @@ class KafkaParking:
         self._places: dict[str, int] = {}  # the partition of each parked app
         self._partitions = 1
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"parking-{topic}")
-        asking = {**settings, "group.id": group, "enable.auto.commit": False}
-        self._asking = Consumer(asking, logger=librdkafka_logger())  # never joins the group
+        # Never joins the group.
+        self._asking = FollowingConsumer(settings, {"group.id": group, "enable.auto.commit": False})
 
     async def take_over(self, partitions: Collection[int]) -> Mapping[str, Mapping[int, int]]:
         """Fences earlier owners, then reads what they parked; tries for as long as that takes."""
@@ -131,16 +132,29 @@ class KafkaParking:
             places = ParkingPlaces(self._topic, self._journal, count, self._form)
             self._partitions = self._count()
             parkers = {partition: Parker(self._settings, places, partition) for partition in partitions}
+            left: dict[tuple[int, str], Message] = {}
             for message in reader.news({partition % count for partition in partitions}):
-                kind, value = self._form.kind(message.key()), message.value()
+                kind = self._form.kind(message.key())
                 if kind is not None and kind[0] == "parked" and kind[1] in parkers:
-                    if value:
-                        parkers[kind[1]].parked[kind[2]] = self._form.parked(value)
-                    else:
-                        parkers[kind[1]].parked.pop(kind[2], None)
+                    left[kind[1], kind[2]] = message
+            for (partition, app), message in left.items():
+                if (place := self._place(message)) is not None:
+                    parkers[partition].parked[app] = place
             return parkers
         finally:
             reader.close()
+
+    def _place(self, message: Message) -> Place | None:
+        value = message.value()
+        try:
+            return self._form.parked(value) if value else None
+        except ValueError:
+            # Where the app's records end is not known then, so nothing newer of it may be sent.
+            raise BridgeError(
+                f"topic {self._journal}, partition {message.partition()}, offset {message.offset()}: this "
+                "does not say where parked records end, so something else wrote it; see what it is about, "
+                "and write a message with the same key and no value"
+            ) from None
 
     def _trim(self, partitions: Collection[int]) -> None:
         """Deletes what is delivered.

@@ -76,7 +76,7 @@ def _bearable(error: KafkaError, topic: str, wanted: OffsetRange) -> str:
     if error.code() == KafkaError._AUTO_OFFSET_RESET:
         raise BridgeError(
             f"records of {topic}, partition {wanted.partition}, were deleted while offsets {wanted.begin} to "
-            f"{wanted.end} were read ({error.str()}); export a later range"
+            f"{wanted.end} were read ({error.str()}); choose a later range"
         )
     if error.fatal():
         raise BridgeError(f"Kafka ended the reading of {topic}: {error.str()}")

@@ -46,15 +46,20 @@ class RegisteredApps:
         Raises:
             BridgeError: Kafka does not answer in time, or the topic holds something else.
         """
-        apps: dict[str, RegisteredApp] = {}
+        newest: dict[str, Message] = {}
         reader = TopicReader(self._settings, self._topic, patience=self._seconds)
         try:
             if reader.exists():
                 for message in reader.news():
-                    self._take(message, apps)
+                    newest[(message.key() or b"").decode(errors="replace")] = message
         finally:
             reader.close()
-        return apps
+        told = {name: (message, message.value()) for name, message in newest.items()}
+        return {
+            name: self._parsed(value, name, message)
+            for name, (message, value) in told.items()
+            if value is not None
+        }
 
     def check(self) -> None:
         """Makes sure that there is something to write to.
@@ -97,12 +102,6 @@ class RegisteredApps:
                 f"app {app.name!r} has the id {app.app_id!r} at Productiv, but topic {self._topic} did not "
                 f"take it: {why}; set apps.names to this id, or run `apps register` again"
             )
-
-    def _take(self, message: Message, apps: dict[str, RegisteredApp]) -> None:
-        name = (message.key() or b"").decode(errors="replace")
-        apps.pop(name, None)
-        if (value := message.value()) is not None:
-            apps[name] = self._parsed(value, name, message)
 
     def _parsed(self, value: bytes, name: str, message: Message) -> RegisteredApp:
         try:

@@ -1,6 +1,6 @@
 """Between the values of Kafka messages and validated documents, for one topic."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from confluent_kafka import Message
@@ -9,10 +9,10 @@ from bridge.core.errors import ConfigError
 from bridge.core.record import Decoded, Doc, Refused
 from bridge.core.stream import SinkStream
 from bridge.kafka.apps import Apps, UnknownApp
-from bridge.kafka.avro_schema import load_schema, projected
+from bridge.kafka.avro_schema import Schema, load_schema, projected
 from bridge.kafka.deletion_keys import DeletionKeys
 from bridge.kafka.refusal import Refusal, SchemaRegistryUnavailable, too_large, undecodable
-from bridge.kafka.topics import Topic, WireFormat
+from bridge.kafka.topics import OutputTopic, Topic, WireFormat
 from bridge.kafka.validation import Validator
 from bridge.kafka.wire_avro import AvroWire
 from bridge.kafka.wire_json import JsonWire
@@ -26,6 +26,7 @@ __all__ = [
     "TopicDecoder",
     "Wire",
     "decoder",
+    "output_wire",
     "registry_client",
     "wire",
 ]
@@ -54,7 +55,7 @@ class TopicDecoder:
 
     A chunk goes through in bulk. If anything in it is refused, it goes through again record by record, so
     that a bad record costs time and not its neighbours. A value longer than `max_record_bytes` is refused
-    unread.
+    unread, and no more bytes than that go through at once: as objects they can take twenty times the memory.
     """
 
     def __init__(
@@ -74,10 +75,13 @@ class TopicDecoder:
                 with the records: pause, and decode the same messages again.
         """
         values = [message.value() for message in messages]
-        try:
-            return self._all(messages, values)
-        except Refusal:
-            return self._each(messages, values)
+        decoded = Decoded()
+        for part in _parts(values, self._max_record_bytes):
+            try:
+                decoded.extend(self._all(messages[part], values[part]))
+            except Refusal:
+                decoded.extend(self._each(messages[part], values[part]))
+        return decoded
 
     def _all(self, messages: Sequence[Message], values: list[bytes | None]) -> Decoded:
         whole = [value for value in values if value]
@@ -114,6 +118,17 @@ class TopicDecoder:
         return self._apps.of([message], [record])[0], doc
 
 
+def _parts(values: Sequence[bytes | None], most: int) -> Iterator[slice]:
+    """Where to cut a chunk for each part to have at most so many bytes, or a single value."""
+    begin = size = 0
+    for end, value in enumerate(values):
+        size += len(value or b"")
+        if size > most and end > begin:
+            yield slice(begin, end)
+            begin, size = end, len(value or b"")
+    yield slice(begin, None)
+
+
 def registry_client(settings: Mapping[str, Any]) -> "SchemaRegistryClient":
     """A client for the schema registry that `url` in `settings` names; `mock://name` is one in memory."""
     # Imported where it is needed: it takes 0.3 s, which a bridge without a registry should not wait.
@@ -136,13 +151,32 @@ def wire(stream: SinkStream, topic: Topic, registry: "SchemaRegistryClient | Non
     app = topic.app.name if topic.app.from_ == "field" else None
     if topic.format is WireFormat.AVRO:
         return AvroWire(schema, projected(schema, [*fields, app] if app else fields, where))
+    return _registry_wire(topic.topic, registry, schema, projected(schema, fields, where), app)
+
+
+def output_wire(topic: OutputTopic, registry: "SchemaRegistryClient | None" = None) -> Wire:
+    """The wire format of a topic that a source fills: all fields of its schema, times in ms since 1970.
+
+    Raises:
+        SchemaError: the topic's schema cannot be used.
+        ConfigError: the topic's format needs a registry, and there is none.
+    """
+    if topic.format is WireFormat.JSON:
+        return JsonWire()
+    schema = load_schema(topic.schema_path)
+    if topic.format is WireFormat.AVRO:
+        return AvroWire(schema, schema)
+    return _registry_wire(topic.topic, registry, schema, schema, None)
+
+
+def _registry_wire(
+    topic: str, registry: "SchemaRegistryClient | None", schema: Schema, wanted: Schema, app: str | None
+) -> Wire:
     if registry is None:
-        raise ConfigError(
-            f"the format avro_registry of topic {topic.topic} needs a schema registry; give its url"
-        )
+        raise ConfigError(f"the format avro_registry of topic {topic} needs a schema registry; give its url")
     from bridge.kafka.wire_registry import RegistryWire  # as above
 
-    return RegistryWire(registry, topic.topic, schema, projected(schema, fields, where), app)
+    return RegistryWire(registry, topic, schema, wanted, app)
 
 
 def decoder(

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # two are public, and not marked so
     AdminClient,
     ConfigResource,
@@ -14,6 +14,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # two are pub
 
 from bridge.core.errors import BridgeError
 from bridge.kafka.consumer import FIXED
+from bridge.kafka.refusals import Refusals
+from bridge.kafka.rotation import FollowingConsumer
 from bridge.telemetry.logs import librdkafka_logger
 
 CHUNK_RECORDS = 5000
@@ -58,12 +60,20 @@ class TopicReader:
         self._stopping = False
         self._next: dict[int, int] = {}  # the offset up to which each partition was read
         # The end of a partition is told as an event: what stands there may be a mark and not a record.
-        reading = {"enable.partition.eof": True, "auto.offset.reset": "earliest", "group.id": group}
-        reading = {**settings, **FIXED, **reading}
-        self._kafka = Consumer(reading, logger=librdkafka_logger())
+        reading: dict[str, Any] = {
+            **FIXED,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "group.id": group,
+            "fetch.wait.max.ms": 50,  # not half a second for more at the end of each partition
+        }
+        self._kafka = FollowingConsumer(settings, reading)
         # Asks on connections of its own: behind a fetch that waits for records an answer takes long.
-        asking = {"isolation.level": "read_uncommitted"} if past_open else {}
-        self._asking = Consumer({**reading, **asking}, logger=librdkafka_logger())
+        isolation = "read_uncommitted" if past_open else "read_committed"
+        self._refusals = Refusals()
+        self._asking = FollowingConsumer(
+            settings, {**reading, "isolation.level": isolation, "error_cb": self._refusals}
+        )
 
     def cleanup_policy(self) -> str | None:
         """The topic's `cleanup.policy`; None if the cluster has nobody to ask, as the embedded one.
@@ -153,6 +163,11 @@ class TopicReader:
         for messages in self.unread(self.ends(partitions)):
             yield from messages
 
+    def skip(self) -> None:
+        """Takes all that is there now for read; to be called before anything is. Raises as `ends` does."""
+        self._next = self.ends()
+        self._kafka.incremental_assign([TopicPartition(self._topic, *place) for place in self._next.items()])
+
     def stop(self) -> None:
         """Ends a reading under way with an error; may be called from any thread."""
         self._stopping = True
@@ -167,9 +182,9 @@ class TopicReader:
             found: TopicMetadata = self._asking.list_topics(self._topic, self._answer).topics[self._topic]
             return found
         except KafkaException as error:
-            raise BridgeError(
-                f"cannot read topic {self._topic}: Kafka does not answer: {error.args[0].str()}"
-            ) from None
+            self._asking.poll(0)  # which tells `refusals`
+            why = self._refusals.recent or f"Kafka does not answer: {error.args[0].str()}"
+            raise BridgeError(f"cannot read topic {self._topic}: {why}") from None
 
     def _bounds(self, partition: int) -> tuple[int, int]:
         """First and end offset of a partition."""

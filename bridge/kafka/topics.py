@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -12,6 +12,8 @@ from pydantic_core import ErrorDetails
 
 from bridge.core.errors import ConfigError, SchemaError
 from bridge.resources import folder
+
+MAX_FILE_BYTES = 65_536  # some fifty times the longest description
 
 # What a broker accepts (org.apache.kafka.common.internals.Topic); "." and ".." are refused besides.
 _TopicName = Annotated[str, Field(pattern=r"^(\.{3,}|\.{0,2}[a-zA-Z0-9_-][a-zA-Z0-9._-]*)$", max_length=249)]
@@ -106,35 +108,111 @@ class Topic(_Part):
         return folder("schemas") / self.schema_file
 
 
+class OutputTopic(_Part):
+    """One topic that a source fills, and how it is created where it does not exist.
+
+    `output` is its name in the source's declaration. Records have the time that they tell of as Kafka's
+    timestamp, so `retention_hours` must be longer than they are old when they come.
+    """
+
+    output: str
+    source: str
+    topic: _TopicName
+    format: Annotated[WireFormat, Field(strict=False)]
+    schema_file: str = Field(alias="schema", description="file name within schemas/, or an absolute path")
+    partitions: _Partitions
+    retention_hours: _RetentionHours
+    cleanup: Literal["delete", "compact"]
+
+    @property
+    def schema_path(self) -> Path:
+        """The Avro schema of the topic's records."""
+        return folder("schemas") / self.schema_file
+
+
+_Described = TypeVar("_Described", Topic, OutputTopic)
+
 _ASIDE: dict[str, type[_Part]] = {"dead_letters": DeadLetters, "in_doubt": InDoubt, "parked": Parked}
 
 
 def load(path: Path) -> Topic:
-    """Reads one topic description.
+    """Reads one description of a topic that a sink reads.
 
     Raises:
         SchemaError: the file cannot be read or says something that is not a topic description.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SchemaError(f"{path}: cannot be read: {error}") from error
-    try:
-        topic = Topic.model_validate(content)
-    except ValidationError as error:
-        raise SchemaError(f"{path}: {_sentences(error)}") from None
-    if topic.stream != path.stem:
-        raise SchemaError(f"{path}: describes stream {topic.stream!r}; name the file {topic.stream}.yaml")
-    return topic
+    return _described(path, Topic, "stream")
+
+
+def load_output(path: Path) -> OutputTopic:
+    """Reads one description of a topic that a source fills.
+
+    Raises:
+        SchemaError: the file cannot be read or says something that is not a topic description.
+    """
+    return _described(path, OutputTopic, "output")
 
 
 def load_all() -> dict[str, Topic]:
-    """Reads every topic description that travels with the package, by stream.
+    """Reads the description of every topic that a sink reads, by stream.
 
     Raises:
         SchemaError: a file cannot be read or says something that is not a topic description.
     """
-    return {path.stem: load(path) for path in sorted(folder("topics").glob("*.yaml"))}
+    return {path.stem: load(path) for path in _files() if not _of_output(path)}
+
+
+def load_outputs() -> dict[str, OutputTopic]:
+    """Reads the description of every topic that a source fills, by output.
+
+    Raises:
+        SchemaError: a file cannot be read or says something that is not a topic description.
+    """
+    return {path.stem: load_output(path) for path in _files() if _of_output(path)}
+
+
+def _files() -> list[Path]:
+    return sorted(folder("topics").glob("*.yaml"))
+
+
+def _of_output(path: Path) -> bool:
+    content = _content(path)
+    return isinstance(content, dict) and "output" in content
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader without anchors and aliases, by which a small file can stand for a huge one."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it untyped
+        if getattr(event, "anchor", None) is not None:
+            raise yaml.MarkedYAMLError(
+                problem="anchors (&) and aliases (*) are not supported", problem_mark=event.start_mark
+            )
+        return super().compose_node(parent, index)
+
+
+def _content(path: Path) -> Any:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise ValueError(f"it is longer than {MAX_FILE_BYTES} bytes")
+        return yaml.load(content.decode(), _Loader)  # noqa: S506  (it is a safe one)
+    except (
+        Exception
+    ) as error:  # the parser raises whatever it stumbles over, such as a KeyError for `!!bool x`
+        raise SchemaError(f"{path}: cannot be read: {type(error).__name__}: {error}") from error
+
+
+def _described(path: Path, kind: type[_Described], name: str) -> _Described:
+    try:
+        topic = kind.model_validate(_content(path))
+    except ValidationError as error:
+        raise SchemaError(f"{path}: {_sentences(error, kind)}") from None
+    if (named := getattr(topic, name)) != path.stem:
+        raise SchemaError(f"{path}: describes {name} {named!r}; name the file {named}.yaml")
+    return topic
 
 
 def overridden(topic: Topic, changes: Mapping[str, Any]) -> Topic:
@@ -159,26 +237,32 @@ def overridden(topic: Topic, changes: Mapping[str, Any]) -> Topic:
     try:
         return Topic.model_validate(changed)
     except ValidationError as error:
-        raise ConfigError(f"topic of stream {topic.stream!r}: {_sentences(error)}") from None
+        raise ConfigError(f"topic of stream {topic.stream!r}: {_sentences(error, Topic)}") from None
 
 
-def _sentences(error: ValidationError) -> str:
-    return "; ".join(_sentence(each) for each in error.errors(include_url=False))
+def overridden_output(output: OutputTopic, topic: str | None, wire_format: str | None) -> OutputTopic:
+    """The output with what the configuration says instead; None leaves it as it is."""
+    changes = {"topic": topic or output.topic, "format": WireFormat(wire_format or output.format)}
+    return output.model_copy(update=changes)
 
 
-def _sentence(error: ErrorDetails) -> str:
+def _sentences(error: ValidationError, kind: type[_Part]) -> str:
+    return "; ".join(_sentence(each, kind) for each in error.errors(include_url=False))
+
+
+def _sentence(error: ErrorDetails, kind: type[_Part]) -> str:
     key = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"{key}: is no key of a topic description{_nearest(error['loc'])}"
+        return f"{key}: is no key of a topic description{_nearest(error['loc'], kind)}"
     if error["type"] == "missing":
         return f"{key}: is missing"
     said = error["msg"].removeprefix("Value error, ").replace("Input should", "should")
     return f"{key}: {said}".removeprefix(": ")
 
 
-def _nearest(loc: tuple[int | str, ...]) -> str:
+def _nearest(loc: tuple[int | str, ...], kind: type[_Part]) -> str:
     parts: dict[str, type[_Part]] = {"app": AppSource, **_ASIDE}
-    part = parts.get(str(loc[0]), Topic) if len(loc) > 1 else Topic
+    part = parts.get(str(loc[0]), kind) if len(loc) > 1 else kind
     names = [field.alias or name for name, field in part.model_fields.items()]
     close = get_close_matches(str(loc[-1]), names, 1)
     return f"; did you mean {close[0]!r}?" if close else f"; it has {', '.join(names)}"

@@ -1,6 +1,6 @@
 """Records as Avro in Confluent framing: a schema registry knows what each was written with."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NoReturn
@@ -15,15 +15,19 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from bridge.core.errors import SchemaError
 from bridge.core.record import Doc
 from bridge.kafka.avro_reader import AvroReader, Record
-from bridge.kafka.avro_schema import Schema, record_schema
+from bridge.kafka.avro_schema import SCHEMA_ID_HEADER, Schema, record_schema
+from bridge.kafka.headers import all_headers
 from bridge.kafka.refusal import Refusal, SchemaRegistryUnavailable, undecodable
 from bridge.kafka.wire_avro import AvroWriter
 
 # Which schema wrote a record: a zero and the schema's 4-byte id, or a one and its 16-byte GUID. It stands
-# before the record, or (newer Confluent serializers, GUID only) in this header.
-_HEADER = "__value_schema_id"
+# before the record, or (GUID only) in a header.
 _BY_ID, _BY_GUID = 0, 1
 _FRAME_BYTES = {_BY_ID: 5, _BY_GUID: 17}
+
+# A schema of 1000 described fields has some 0.2 MB. Each record takes a step for each field.
+MAX_SCHEMA_CHARACTERS = 1024 * 1024
+MAX_REFERENCES = 100
 
 
 def registry_client(settings: Mapping[str, Any]) -> SchemaRegistryClient:
@@ -127,7 +131,9 @@ class RegistryWire:
                 schema = self._client.get_schema(int.from_bytes(frame[1:]))
             else:
                 schema = self._client.get_schema_by_guid(str(UUID(bytes=frame[1:])))
-            return schema, list(self._references(schema))
+            return schema, self._references(schema, {})
+        except Refusal:
+            raise
         except Exception as error:  # the client lets the errors of its HTTP library through
             code = getattr(error, "error_code", None)
             # 404xx is the registry saying so; a plain 404 may come from a proxy or a wrong address.
@@ -135,11 +141,20 @@ class RegistryWire:
                 raise undecodable(f"the schema registry does not know {_named(frame)}") from None
             _unavailable(error)
 
-    def _references(self, schema: RegistrySchema) -> Iterator[RegistrySchema]:
+    def _references(
+        self, schema: RegistrySchema, found: dict[tuple[str, Any], RegistrySchema]
+    ) -> list[RegistrySchema]:
+        """What it refers to, each once, and behind what it refers to itself."""
+        parts = []
         for reference in schema.references or ():
-            part = self._client.get_version(reference.subject or "", reference.version or "latest").schema
-            yield from self._references(part)
-            yield part
+            place: tuple[str, Any] = reference.subject or "", reference.version or "latest"
+            if place in found:
+                continue
+            if len(found) == MAX_REFERENCES:
+                raise undecodable(f"its schema refers to more than {MAX_REFERENCES} others")
+            found[place] = part = self._client.get_version(*place).schema
+            parts += [*self._references(part, found), part]
+        return parts
 
     def _registered(self) -> bytes:
         text = orjson.dumps(self._schema).decode()
@@ -158,14 +173,11 @@ class RegistryWire:
 
 def _unframed(message: Message, value: bytes) -> tuple[bytes, bytes]:
     """Which schema wrote the record, and the record."""
-    headers = message.headers()
-    if headers:
-        pairs = headers.items() if isinstance(headers, dict) else headers
-        frame = next((held for name, held in pairs if name == _HEADER), None)
-        if isinstance(frame, bytes):
-            if frame and len(frame) == _FRAME_BYTES.get(frame[0]):
-                return frame, value
-            raise undecodable(f"the header {_HEADER} holds no schema id")
+    frame = next((held for name, held in all_headers(message) if name == SCHEMA_ID_HEADER), None)
+    if isinstance(frame, bytes):
+        if frame and len(frame) == _FRAME_BYTES.get(frame[0]):
+            return frame, value
+        raise undecodable(f"the header {SCHEMA_ID_HEADER} holds no schema id")
     length = _FRAME_BYTES.get(value[0], 0)
     if not 0 < length <= len(value):
         raise undecodable(
@@ -178,8 +190,11 @@ def _unframed(message: Message, value: bytes) -> tuple[bytes, bytes]:
 def _json(schema: RegistrySchema) -> Any:
     if schema.schema_type != "AVRO":
         raise SchemaError(f"it is a {schema.schema_type} schema, not an Avro schema")
+    text = schema.schema_str or ""
+    if len(text) > MAX_SCHEMA_CHARACTERS:
+        raise SchemaError(f"a schema has {len(text)} characters where {MAX_SCHEMA_CHARACTERS} are allowed")
     try:
-        return orjson.loads(schema.schema_str or "")
+        return orjson.loads(text)
     except orjson.JSONDecodeError:
         raise SchemaError("the writer's schema is not JSON") from None
 

@@ -1,6 +1,7 @@
 """Access tokens by OAuth2 client credentials (RFC 6749, 4.4): one per set of scopes, renewed in good time."""
 
 import asyncio
+import re
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,9 @@ ASSUMED_LIFE = 60.0
 LONGEST_LIFE = 86_400.0
 # Between tries to renew a token that is still good.
 RENEW_PAUSE = 5.0
+# What a header can carry as it is. Common servers take some 8 KiB of headers, and answer to more as if the
+# request were at fault.
+_USABLE = re.compile("[!-~]{1,16384}")
 
 TokenFailure = Unavailable | Throttled | Denied
 
@@ -189,9 +193,8 @@ class Tokens:
             return Denied(status, f"{said} {_code(error)}")
         if not 200 <= status < 300:
             return Denied(status, f"{said}; check its address")
-        value = fields.get("access_token")
-        # What a header cannot carry is no token, whatever sent it.
-        if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value.strip():
+        value = fields.get("access_token") if answer.complete else None
+        if not isinstance(value, str) or not _USABLE.fullmatch(value):
             return Unavailable(f"{said} without a usable token", status)
         return _token(value, fields.get("expires_in"), asked_at)
 
@@ -208,7 +211,7 @@ def _fields(body: bytes) -> dict[str, Any]:
         if error.error == "missing_token":
             return {}
         raise
-    except (ValueError, TypeError, AttributeError, OverflowError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         # The library expects a JSON object with fields of the right types and says so in many ways.
         return {}
 
@@ -220,7 +223,8 @@ def _code(error: OAuth2Error) -> str:
 
 def _token(value: str, claimed: object, asked_at: float) -> Token:
     """Its life counts from before it was asked for, so that it never ends later at the API than here."""
-    usable = isinstance(claimed, (int, float)) and not isinstance(claimed, bool) and claimed > 0
-    life = min(float(claimed), LONGEST_LIFE) if usable else ASSUMED_LIFE  # type: ignore[arg-type]
+    life = ASSUMED_LIFE
+    if isinstance(claimed, (int, float)) and not isinstance(claimed, bool) and claimed > 0:
+        life = float(min(claimed, LONGEST_LIFE))  # before a float is made of it: no whole number is too large
     expires_at = asked_at + life
     return Token(value, renew_at=expires_at - min(RENEW_AHEAD, life * RENEW_SHARE), expires_at=expires_at)

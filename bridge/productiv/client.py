@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,9 +12,11 @@ from aiolimiter import AsyncLimiter
 
 from bridge import __version__
 from bridge.core.outcome import Accepted, Denied, InDoubt, Outcome, Rejected, Throttled, Unavailable
+from bridge.core.polling import Page
 from bridge.core.record import Doc
 from bridge.core.stream import Operation
 from bridge.productiv.auth import Credentials, Token, TokenFailure, Tokens
+from bridge.productiv.certificates import FollowingContext
 from bridge.productiv.contracts import CONTRACTS, Call, Question
 from bridge.productiv.exchange import MAX_ANSWER_BYTES, exchange
 from bridge.productiv.settings import ClientSettings
@@ -47,9 +50,10 @@ def _tell_nobody(operation: Operation, outcome: Outcome, seconds: float) -> None
 
 
 class Client:
-    """The Productiv API as `bridge.core.ports.Api`: one pool of connections, one rate, one token per scopes.
+    """The Productiv API as `bridge.core.ports.Api`: one pool of connections, one token per scopes.
 
-    To be made and closed within one event loop. `beside` is what goes out beside the records of every batch
+    There is one rate for the calls of the export API and one for all others. To be made and closed within one
+    event loop. `beside` is what goes out beside the records of every batch
     of an operation, by the names of its contract. `clock` gives monotonic seconds, `wall` seconds since 1970,
     and `transport` stands in for the network in tests.
     """
@@ -72,8 +76,8 @@ class Client:
         self._on_request = on_request
         self._clock = clock
         self._wall = wall
-        # A bucket of one: requests are 1/rate seconds apart, also the first ones after a quiet time.
-        self._limiter = AsyncLimiter(1, 1 / settings.rate) if settings.rate else None
+        self._limiter = _limiter(settings.rate)
+        self._export_limiter = _limiter(settings.export_rate)
         self._http = _http(settings, transport)
         self._tokens = Tokens(self._http, settings, credentials, clock, wall)
 
@@ -105,7 +109,8 @@ class Client:
 
     async def ensure_token(self, operation: Operation) -> TokenFailure | None:
         """Gets or renews the token for an operation without calling it; says what is in the way, if any."""
-        token = await self._tokens.get(self._calls[operation].scopes)
+        described = self._calls.get(operation) or self._questions[operation]
+        token = await self._tokens.get(described.scopes)
         return None if isinstance(token, Token) else token
 
     def question(self, operation: Operation) -> Question:
@@ -121,34 +126,36 @@ class Client:
         request = self._batch_request(operation, app, docs, key)
         if isinstance(request, Rejected):
             return request
-        await self._turn()
+        await _turn(self._limiter)
         started = self._clock()
         scopes = self._calls[operation].scopes
-        outcome, _ = await self._send_with_token(scopes, request, len(docs), MAX_ANSWER_BYTES)
+        outcome, _ = await self._send_with_token(scopes, request, len(docs), MAX_ANSWER_BYTES, self._limiter)
         self._on_request(operation, outcome, self._clock() - started)
         return outcome
 
     async def ask(
         self,
         operation: Operation,
-        app: str = "",
+        place: Mapping[str, str] = NOTHING,
         *,
         parameters: Mapping[str, Sequence[str]] = NOTHING,
         fields: Mapping[str, Any] = NOTHING,
-    ) -> list[Doc] | Failed:
-        """Asks a question once and gives the rows of its answer, or why there are none; raises for neither.
+    ) -> Page | Failed:
+        """Asks a question once and gives its answer, or why there is none; raises for neither.
 
-        `parameters` go into the query and `fields` into the body, by our names for them.
+        `place` holds the ids in the address, `parameters` go into the query and `fields` into the body, by
+        our names for them.
         """
         question = self._questions[operation]
-        request = self._question_request(question, app, parameters, fields)
+        request = self._question_request(question, place, parameters, fields)
         if isinstance(request, Rejected):
             return request
-        await self._turn()
+        limiter = self._export_limiter if question.export else self._limiter
+        await _turn(limiter)
         started = self._clock()
-        outcome, body = await self._send_with_token(question.scopes, request, 0, MAX_LIST_BYTES)
-        answer = _rows(question, body) if isinstance(outcome, Accepted) else _unquoted(outcome)
-        told = Accepted() if isinstance(answer, list) else answer
+        outcome, body = await self._send_with_token(question.scopes, request, 0, MAX_LIST_BYTES, limiter)
+        answer = _page(question, body) if isinstance(outcome, Accepted) else _unquoted(outcome)
+        told = Accepted() if isinstance(answer, Page) else answer
         self._on_request(operation, told, self._clock() - started)
         return answer
 
@@ -159,7 +166,7 @@ class Client:
         if len(docs) > call.max_records:
             reason = f"{len(docs)} records are more than the {call.max_records} that a request takes"
             return Rejected(NEVER_SENT, reason, too_large=True)
-        if isinstance(url := self._url(call, app), Rejected):
+        if isinstance(url := self._url(call, {"app": app}), Rejected):
             return url
         try:
             body = call.body(docs, self._beside.get(operation, NOTHING))
@@ -171,11 +178,11 @@ class Client:
     def _question_request(
         self,
         question: Question,
-        app: str,
+        place: Mapping[str, str],
         parameters: Mapping[str, Sequence[str]],
         fields: Mapping[str, Any],
     ) -> httpx.Request | Rejected:
-        if isinstance(url := self._url(question, app), Rejected):
+        if isinstance(url := self._url(question, place), Rejected):
             return url
         try:
             body = question.body(fields)
@@ -185,18 +192,19 @@ class Client:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         return self._http.build_request(question.method, url, content=body, headers=headers)
 
-    def _url(self, call: Call | Question, app: str) -> httpx.URL | Rejected:
+    def _url(self, call: Call | Question, place: Mapping[str, str]) -> httpx.URL | Rejected:
         try:
-            return httpx.URL(self._settings.api_url.rstrip("/") + call.target(app))
+            return httpx.URL(self._settings.api_url.rstrip("/") + call.target(place))
         except (httpx.InvalidURL, ValueError):
-            return Rejected(NEVER_SENT, "the app id cannot be part of an address", whole=True)
-
-    async def _turn(self) -> None:
-        if self._limiter is not None:
-            await self._limiter.acquire()
+            return Rejected(NEVER_SENT, "an id cannot be part of an address", whole=True)
 
     async def _send_with_token(
-        self, scopes: frozenset[str], request: httpx.Request, records: int, limit: int
+        self,
+        scopes: frozenset[str],
+        request: httpx.Request,
+        records: int,
+        limit: int,
+        limiter: AsyncLimiter | None,
     ) -> tuple[Outcome, bytes]:
         """What the request came to, and the body of the answer."""
         token = await self._tokens.get(scopes)
@@ -209,7 +217,7 @@ class Client:
         token = await self._tokens.get(scopes)
         if not isinstance(token, Token):
             return token, b""
-        await self._turn()
+        await _turn(limiter)
         return await self._send(request, token, records, limit)
 
     async def _send(
@@ -229,10 +237,20 @@ class Client:
         return outcome, answer.body
 
 
-def _rows(question: Question, body: bytes) -> list[Doc] | InDoubt:
-    """The rows of an answer whose status says success."""
+def _limiter(rate: float | None) -> AsyncLimiter | None:
+    # A bucket of one: requests are 1/rate seconds apart, also the first ones after a quiet time.
+    return AsyncLimiter(1, 1 / rate) if rate else None
+
+
+async def _turn(limiter: AsyncLimiter | None) -> None:
+    if limiter is not None:
+        await limiter.acquire()
+
+
+def _page(question: Question, body: bytes) -> Page | InDoubt:
+    """The answer whose status says success."""
     try:
-        return question.rows(orjson.loads(body))
+        return question.page(orjson.loads(body))
     except ValueError as error:
         # orjson's own words name a position and no content.
         return InDoubt(f"the API's answer is not as described: {error}")
@@ -248,8 +266,11 @@ def _unquoted(failed: Failed) -> Failed:
 
 
 def _http(settings: ClientSettings, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+    files = settings.certificates
     return httpx.AsyncClient(
         transport=transport,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # none is kept: each would be sent back
+        verify=True if files is None else FollowingContext(files),
         # A proxy named in the environment is used, but never for a sandbox on the same machine.
         mounts={f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")},
         headers={

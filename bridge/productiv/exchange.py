@@ -1,6 +1,8 @@
 """One exchange over HTTP: what came back, or what is known of a request without an answer."""
 
 import asyncio
+import re
+import ssl
 
 import httpx2 as httpx
 
@@ -22,6 +24,10 @@ _NEVER_LEFT = (
     httpx.UnsupportedProtocol,
 )
 
+# What the other end says when it ends the handshake for our certificate or the lack of it. By TLS 1.3 we hear
+# of it only after the request was sent, but what comes before the end of a handshake is never read.
+_REFUSES_OUR_CERTIFICATE = re.compile("_ALERT_.*(CERTIFICATE|UNKNOWN_CA)")
+
 
 async def exchange(
     http: httpx.AsyncClient, request: httpx.Request, settings: ClientSettings, limit: int = MAX_ANSWER_BYTES
@@ -35,7 +41,10 @@ async def exchange(
             response = await http.send(request, stream=True, follow_redirects=False)
     except _NEVER_LEFT as error:
         return Unavailable(f"no connection to {request.url.host}: {_in_words(error)}")
-    except (httpx.HTTPError, TimeoutError) as error:
+    except (httpx.HTTPError, ssl.SSLError, TimeoutError) as error:
+        if _REFUSES_OUR_CERTIFICATE.search(getattr(error, "reason", None) or ""):
+            said = f"{request.url.host} refuses our certificate or asks for one"
+            return Unavailable(f"{said}: {_in_words(error)}")
         return InDoubt(f"no answer from {request.url.host}: {_in_words(error)}")
     try:
         body, complete = await _read(response, settings, limit)
@@ -53,13 +62,17 @@ async def exchange(
 async def _read(response: httpx.Response, settings: ClientSettings, limit: int) -> tuple[bytes, bool]:
     """The body up to the limit, and whether that is all of it."""
     body = bytearray()
+    if "," in response.headers.get("content-encoding", ""):
+        # Encodings within each other: of a few bytes they could make hours of work, between two looks at the
+        # limit and the clock. Nobody asked for even one.
+        return b"", False
     try:
         async with asyncio.timeout(settings.read_timeout):
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > limit:
                     return bytes(body[:limit]), False
-    except (httpx.HTTPError, TimeoutError):
+    except (httpx.HTTPError, ssl.SSLError, TimeoutError):
         return bytes(body), False
     return bytes(body), True
 

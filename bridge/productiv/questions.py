@@ -8,6 +8,7 @@ from typing import Any
 from bridge.core.backoff import Backoff
 from bridge.core.errors import BridgeError
 from bridge.core.outcome import InDoubt, Throttled, Unavailable
+from bridge.core.polling import Page
 from bridge.core.record import Doc
 from bridge.core.stream import Operation
 from bridge.productiv.client import NOTHING, Client, Failed
@@ -51,7 +52,7 @@ class Questions:
         Raises:
             ApiError: there is no complete answer.
         """
-        return await self._ask(f"cannot list the users of app {app!r}", Operation.GET_USERS, app)
+        return await self._rows(f"cannot list the users of app {app!r}", Operation.GET_USERS, app)
 
     async def held(self, listing: Operation, app: str) -> list[Doc]:
         """The records that the API holds for an app, by the operation that lists them.
@@ -59,15 +60,15 @@ class Questions:
         Raises:
             ApiError: there is no complete answer.
         """
-        return await self._ask(f"cannot list what the API holds of app {app!r}", listing, app)
+        return await self._rows(f"cannot list what the API holds of app {app!r}", listing, app)
 
     async def summaries(self) -> list[Doc]:
-        """The company's apps: `app_id`, and `name`, `status`, `vendor`, `category` if known.
+        """The company's apps: `applicationId`, and `appName`, `appStatus` and so on if known.
 
         Raises:
             ApiError: there is no complete answer.
         """
-        return await self._ask("cannot list the apps at Productiv", Operation.GET_APP_SUMMARIES)
+        return await self._rows("cannot list the apps at Productiv", Operation.GET_APP_SUMMARIES)
 
     async def register(self, name: str, **about: str) -> str:
         """Registers an app and returns its id; `about` are `description`, `category` and `url`.
@@ -76,8 +77,8 @@ class Questions:
             ApiError: it is not registered, or (`InDoubt`) nobody knows whether it is.
         """
         fields = {"name": name, **about}
-        [row] = await self._ask(f"cannot register {name!r}", Operation.REGISTER_APP, fields=fields)
-        app_id: str = row["app_id"]
+        page = await self.page(f"cannot register {name!r}", Operation.REGISTER_APP, fields=fields)
+        app_id: str = page.rows[0]["app_id"]
         return app_id
 
     async def upload_urls(self, app: str, filenames: Sequence[str]) -> dict[str, str]:
@@ -87,38 +88,41 @@ class Questions:
             ApiError: there is no answer, or one without an address for each name.
         """
         what = f"cannot get addresses for uploads to app {app!r}"
-        rows = await self._ask(
-            what, Operation.GET_UPLOAD_URLS, app, parameters={"filenames": list(filenames)}
+        page = await self.page(
+            what, Operation.GET_UPLOAD_URLS, {"app": app}, parameters={"filenames": list(filenames)}
         )
-        urls = {row["filename"]: row["url"] for row in rows}
+        urls = {row["filename"]: row["url"] for row in page.rows}
         if missing := [name for name in filenames if name not in urls]:
             raise ApiError(what, InDoubt(f"the answer has none for {missing[0]!r}"))
         return {name: urls[name] for name in filenames}
 
-    async def _ask(
+    async def page(
         self,
         what: str,
         operation: Operation,
-        app: str = "",
+        place: Mapping[str, str] = NOTHING,
         *,
         parameters: Mapping[str, Sequence[str]] = NOTHING,
         fields: Mapping[str, Any] = NOTHING,
-    ) -> list[Doc]:
-        """As `Client.ask`, again while that may help.
+    ) -> Page:
+        """As `Client.ask`, again while that may help; `what` begins the sentence if it does not.
 
         Raises:
             ApiError: the last try had no answer either, or trying again would not help or might do harm.
         """
         failures = 0
         while True:
-            answer = await self._client.ask(operation, app, parameters=parameters, fields=fields)
-            if isinstance(answer, list):
+            answer = await self._client.ask(operation, place, parameters=parameters, fields=fields)
+            if isinstance(answer, Page):
                 return answer
             failures += 1
             if failures == self._tries or not _worth_another(answer, self._client.question(operation)):
                 raise ApiError(what, answer)
             asked = answer.retry_after if isinstance(answer, Throttled) else None
             await self._sleep(asked or self._backoff.wait(failures, self._draw))
+
+    async def _rows(self, what: str, operation: Operation, app: str = "") -> list[Doc]:
+        return (await self.page(what, operation, {"app": app})).rows
 
 
 def _worth_another(failed: Failed, question: Question) -> bool:

@@ -1,7 +1,9 @@
-"""What the client needs to be told. It has no defaults: the configuration states them once."""
+"""What the client needs to be told. The configuration states all defaults."""
 
 from dataclasses import dataclass
 from typing import Literal
+
+from bridge.productiv.certificates import CertificateFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,7 +14,9 @@ class ClientSettings:
     whether the client id and secret travel in the body of the token request or in its Authorization header.
     Timeouts are in seconds: for a connection, for each piece sent or read, and for a free connection when all
     `max_connections` are in use. `rate` is requests per second at most, evenly spaced; None for no limit of
-    our own. `retry_after_cap` is the longest wait in seconds that the API may ask for.
+    our own; `export_rate` is the same for the calls of the export API, which do not count among the others.
+    `retry_after_cap` is the longest wait in seconds that the API may ask for. `certificates` say whom to
+    trust and who we are, at both addresses; None for the system's authorities and no certificate.
     """
 
     api_url: str
@@ -25,7 +29,9 @@ class ClientSettings:
     pool_timeout: float
     max_connections: int
     rate: float | None
+    export_rate: float | None
     retry_after_cap: float
+    certificates: CertificateFiles | None = None
 
     @property
     def deadline(self) -> float:

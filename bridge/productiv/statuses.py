@@ -13,6 +13,10 @@ from bridge.productiv.retry_after import retry_after
 # Faults of the address, the method or the headers, which every part of a split batch would have again.
 _NOT_THE_RECORDS = frozenset({404, 405, 406, 410, 411, 414, 415, 417, 421, 426, 428, 431, 451})
 
+# Of a secret in a body: one of a single character must not make a body ten times as long. What is shown comes
+# from beginnings of at most 16 KiB.
+_MOST_COPIES = 100_000
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -28,7 +32,7 @@ class Answer:
         """The same with every copy of a secret taken out of what may be shown."""
         if not secret:
             return self  # nothing to hide, and every place between two characters holds nothing
-        body = self.body.replace(secret.encode(), REDACTED.encode())
+        body = self.body.replace(secret.encode(), REDACTED.encode(), _MOST_COPIES)
         location = self.location.replace(secret, REDACTED) if self.location else None
         return replace(self, body=body, location=location)
 
@@ -77,7 +81,8 @@ def _of_success(answer: Answer) -> Outcome:
         # A sign-in page of a proxy looks like this, and it has not taken any record.
         return InDoubt(f"{said}, but its body is not JSON: {excerpt(answer.body, 100)}", answer.status)
     # A boolean by the vendor's pages; read so that "true" passes, and null, "false" or "partial" do not.
-    if not isinstance(body, dict) or str(body.get("success", True)).lower() == "true":
+    success = body.get("success", True) if isinstance(body, dict) else True
+    if success is True or (isinstance(success, str) and success.lower() == "true"):
         return Accepted()
     return Rejected(answer.status, f"{said}, but the body does not say success", excerpt=excerpt(answer.body))
 

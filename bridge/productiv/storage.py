@@ -4,8 +4,10 @@ The client has no token and no cookies, so that none can reach the storage, and 
 """
 
 import logging
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Literal, Self
 
@@ -39,6 +41,7 @@ class Storage:
         logging.getLogger("httpx2").addFilter(_hide_addresses)
         self._http = httpx.AsyncClient(
             transport=transport,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             mounts={f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")},
             headers={"User-Agent": f"productiv-bridge/{__version__}"},
             follow_redirects=False,
@@ -71,7 +74,7 @@ class Storage:
         )
         try:
             response = await self._http.send(request, stream=True)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, ssl.SSLError) as error:
             return NotStored("trouble", f"no answer from {address.host}: {type(error).__name__}")
         await response.aclose()
         return _judged(response.status_code, address.host)

@@ -1,6 +1,6 @@
 """The sandbox's own routes, under /_sandbox: state, content, faults, reset, health."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import orjson
@@ -8,18 +8,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bridge.sandbox.call import Page, Part
-from bridge.sandbox.endpoint import Surroundings
+from bridge.sandbox.call import Operation, Page, Part
+from bridge.sandbox.endpoint import Surroundings, call_of
 from bridge.sandbox.faults import BadFault
 
 MAX_PAGE = 10_000
 
 
 class Admin:
-    """Answers questions about the sandbox and takes its switches."""
+    """Answers questions about the sandbox and takes its switches.
 
-    def __init__(self, parts: Sequence[Part], around: Surroundings) -> None:
+    `switches` are those of single parts; no fault, limit or token stands before them. They raise ValueError
+    for what they cannot take.
+    """
+
+    def __init__(self, parts: Sequence[Part], switches: Sequence[Operation], around: Surroundings) -> None:
         self._parts = {part.content_path: part for part in parts}
+        self._switches = switches
         self._around = around
 
     def routes(self) -> list[Route]:
@@ -33,6 +38,7 @@ class Admin:
             Route("/_sandbox/faults", self._clear_faults, methods=["DELETE"]),
             Route("/_sandbox/faults/{fault_id:int}", self._clear_faults, methods=["DELETE"]),
             Route("/_sandbox/{content}", self._content, methods=["GET"]),
+            *(Route(switch.path, _switched(switch), methods=[switch.method]) for switch in self._switches),
         ]
 
     async def _health(self, _request: Request) -> Response:
@@ -67,6 +73,7 @@ class Admin:
             **around.seen.state(),
             "tokens": around.tokens.state(),
             "rate_limit": around.limit.state() if around.limit else None,
+            "export_rate_limit": around.export_limit.state() if around.export_limit else None,
             "faults": around.faults.state(),
         }
 
@@ -90,8 +97,8 @@ class Admin:
         around.tokens.reset()
         around.faults.reset()
         around.seen.reset()
-        if around.limit:
-            around.limit.reset()
+        for limit in filter(None, (around.limit, around.export_limit)):
+            limit.reset()
         return _json({"status": "reset"})
 
     async def _faults(self, _request: Request) -> Response:
@@ -109,6 +116,19 @@ class Admin:
     async def _clear_faults(self, request: Request) -> Response:
         cleared = self._around.faults.clear(request.path_params.get("fault_id"))
         return _json({"cleared": cleared, "faults": self._around.faults.state()})
+
+
+def _switched(switch: Operation) -> Callable[[Request], Awaitable[Response]]:
+    async def switched(request: Request) -> Response:
+        call = call_of(request.scope)
+        call.body = await request.body()
+        try:
+            answer = switch.handle(call)
+        except ValueError as error:
+            return _json({"message": str(error)}, 400)
+        return Response(answer.body, answer.status, answer.headers)
+
+    return switched
 
 
 def _page(part: Part, request: Request) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Set up an application, which gives it an id, and list those there are."""
+"""Set up an application, which gives it an id."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from bridge.sandbox.call import Answer, Call, Operation, Page, json_answer, refusal
-from bridge.sandbox.config import CONNECTOR_WRITE, REPORT_READ, SandboxConfig
+from bridge.sandbox.config import CONNECTOR_WRITE, SandboxConfig
 from bridge.sandbox.fields import text_problem
 
 
@@ -23,12 +23,9 @@ class Apps:
         self._registered: dict[str, dict[str, Any]] = {}
 
     def operations(self) -> Sequence[Operation]:
-        """Registering, and the list of what is registered."""
-        path, summaries = "/services/push/v1/customer/apps", "/services/export/v1/customer/app-summaries"
-        return [
-            Operation("setup_application", "POST", path, CONNECTOR_WRITE, self._register),
-            Operation("get_app_summaries", "GET", summaries, REPORT_READ, self._summaries),
-        ]
+        """The one call of this group."""
+        path = "/services/push/v1/customer/apps"
+        return [Operation("setup_application", "POST", path, CONNECTOR_WRITE, self._register)]
 
     def problem(self, app: str) -> str | None:
         """Why no call can be made for this app id, or None."""
@@ -56,10 +53,15 @@ class Apps:
         self._registered[app] = {"appId": app, **document}
         return json_answer(200, {"appId": app, "appName": document["appName"]})
 
-    def _summaries(self, _call: Call) -> Answer:
-        configured = {app: {"appId": app, "appName": app} for app in sorted(self._known or ())}
-        apps = {**configured, **self._registered}
-        return json_answer(200, {"apps": [_summary(app) for app in apps.values()]})
+    def ids(self) -> list[str]:
+        """The ids of the apps that are known from the start or registered."""
+        return [*sorted(self._known or ()), *self._registered]
+
+    def summary(self, app: str) -> dict[str, Any] | None:
+        """The summary of one of these, or None."""
+        if app in self._registered:
+            return _summary(self._registered[app])
+        return _summary({"appId": app, "appName": app}) if app in (self._known or ()) else None
 
     def state(self) -> Mapping[str, Mapping[str, Any]]:
         """What was registered, by app id."""

@@ -47,6 +47,18 @@ def refusal(status: int, message: str) -> Answer:
     return json_answer(status, {"message": message})
 
 
+def json_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body.
+
+    Raises:
+        ValueError: there is none.
+    """
+    document = orjson.loads(body)
+    if not isinstance(document, dict):
+        raise ValueError("the body must be a JSON object")
+    return document
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """How the body of a batch operation looks: `{root: [records]}`.
@@ -60,6 +72,17 @@ class Batch:
     limit: int = 1000
     required: bool = True
     loads: Callable[[bytes], Any] = orjson.loads
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How the answer of a list operation looks: `{root: [items]}`.
+
+    `own_token` gives a token that leads to the page which the call itself asks for; None: there are no pages.
+    """
+
+    root: str
+    own_token: Callable[[Call], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +100,7 @@ class Operation:
     handle: Callable[[Call], Answer]
     batch: Batch | None = None
     digest_body: bool = False
+    listing: Listing | None = None
 
 
 @dataclass(frozen=True, slots=True)

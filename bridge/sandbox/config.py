@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from bridge.sandbox.plans import AuditPlan, PortfolioPlan, WorkflowPlan
+
 SCOPE_PREFIX = "https://api.productiv.com/"
 CONNECTOR_WRITE = SCOPE_PREFIX + "connector.write"
 REPORT_READ = SCOPE_PREFIX + "report.read"
@@ -22,8 +24,10 @@ class SandboxConfig:
     """Everything a sandbox can be told at its start.
 
     `seed` decides tokens and faults. `token_lifetime_seconds` is how long a token is good.
-    `rate_limit` is in requests per second, None for no limit. `latency_seconds` is added to every API call.
-    `apps` are the only app ids known; None takes any id.
+    `rate_limit` is in requests per second over all calls, and `export_rate_limit` over those that read (the
+    description: 20 a second); None for no limit. `latency_seconds` is added to every API call.
+    `apps` are the only app ids known; None takes any id. `audit_events`, `workflows` and `portfolio` are what
+    there is to be read; None: nothing.
     """
 
     credentials: tuple[Credential, ...] = (Credential(),)
@@ -32,6 +36,10 @@ class SandboxConfig:
     rate_limit: float | None = None
     latency_seconds: float = 0.0
     apps: frozenset[str] | None = None
+    export_rate_limit: float | None = 20.0
+    audit_events: AuditPlan | None = None
+    workflows: WorkflowPlan | None = None
+    portfolio: PortfolioPlan | None = None
 
     upload_url_seconds: float = 900.0
     """How long a signed address for an upload is good."""
@@ -43,10 +51,11 @@ class SandboxConfig:
     """Event identities told apart exactly: 8 bytes each in tables at most two thirds full, so 67 MB for
     five million and 134 MB for all of them. Beyond, the state says `identity_exact: false`."""
     max_apps: int = 10_000
-    """Apps registered, and app ids that books are kept for; one more is refused, so that a loop over random
-    ids cannot fill the memory."""
+    """Apps registered, app ids that books are kept for, and apps and workflows there are to be read, of each
+    kind; one more is refused, so that a loop over random ids cannot fill the memory."""
     max_held: int = 1_000_000
-    """Users in all apps, people in the org chart, and files put, of each kind: about 500 bytes each."""
+    """Users in all apps, people in the org chart, files put, and audit events put by hand, of each kind:
+    about 500 bytes each."""
     max_tokens: int = 10_000
     """Live tokens; with one more the oldest is forgotten."""
     max_body_bytes: int = 10 * 1024 * 1024

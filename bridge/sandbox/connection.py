@@ -118,7 +118,7 @@ class Exchange:
         """Ends the connection in the way asked for, and returns once it is gone."""
         transport = self._connection.transport
         match dropped.how:
-            case "reset":
+            case "reset" if not transport.is_closing():  # the client may have left before
                 peer: socket.socket = transport.get_extra_info("socket")
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
                 transport.abort()

@@ -10,10 +10,11 @@ from starlette.types import Receive, Scope, Send
 
 from bridge.sandbox.apps import Apps
 from bridge.sandbox.call import Answer, Batch, Call, Operation, json_answer, refusal
-from bridge.sandbox.config import SandboxConfig
+from bridge.sandbox.config import CONNECTOR_WRITE, SandboxConfig
 from bridge.sandbox.connection import Dropped, Exchange, Sleep
 from bridge.sandbox.fault_kinds import Phase
 from bridge.sandbox.faults import Faults
+from bridge.sandbox.list_faults import spoiled
 from bridge.sandbox.rate_limit import RateLimit
 from bridge.sandbox.requests_seen import RequestsSeen
 from bridge.sandbox.strike import Striker, poisoned
@@ -32,6 +33,7 @@ class Surroundings:
     faults: Faults
     seen: RequestsSeen
     limit: RateLimit | None
+    export_limit: RateLimit | None
 
 
 class Endpoint:
@@ -41,6 +43,9 @@ class Endpoint:
         self._operation = operation
         self._around = around
         self._striker = Striker(around.tokens, around.clock)
+        export = around.export_limit if operation.path.startswith("/services/export/") else None
+        general = around.limit if operation.scope else None
+        self._limits = [limit for limit in (general, export) if limit]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request; ASGI's signature."""
@@ -49,7 +54,7 @@ class Endpoint:
         with seen.in_flight():
             # Counted before the answer leaves, so that a client which has it finds itself in the state.
             try:
-                answer = await self._answer(_call(scope), exchange)
+                answer = await self._answer(call_of(scope), exchange)
             except Dropped as dropped:
                 seen.count(self._operation.name, dropped.how)
                 await exchange.drop(dropped)
@@ -75,6 +80,7 @@ class Endpoint:
         )
         if answer.status != 200:
             return answer
+        answer = self._spoiled(call, answer)
         return await self._struck("after", call, exchange, answer) or answer
 
     async def _read(self, call: Call, exchange: Exchange) -> Answer | None:
@@ -98,15 +104,24 @@ class Endpoint:
                 return replaced
         return None
 
+    def _spoiled(self, call: Call, answer: Answer) -> Answer:
+        """The good answer, or what faults for lists make of it."""
+        listing, faults = self._operation.listing, self._around.faults
+        if listing is None:
+            return answer
+        phases: tuple[Phase, ...] = ("list", "page") if listing.own_token else ("list",)
+        for phase in phases:
+            for armed in faults.draw(phase, self._operation.name, call.app):
+                return spoiled(answer, armed.fault, call, listing)
+        return answer
+
     def _over_limit(self) -> Answer | None:
-        limit = self._around.limit
-        if limit is None or self._operation.scope is None:
-            return None
-        seconds = limit.refuse_for()
-        if seconds is None:
-            return None
-        headers = {"retry-after": str(max(1, math.ceil(seconds)))}
-        return json_answer(429, {"message": "the rate limit is exceeded"}, headers)
+        for limit in self._limits:
+            seconds = limit.refuse_for()
+            if seconds is not None:
+                headers = {"retry-after": str(max(1, math.ceil(seconds)))}
+                return json_answer(429, {"message": "the rate limit is exceeded"}, headers)
+        return None
 
     def _denied(self, call: Call) -> Answer | None:
         scope = self._operation.scope
@@ -114,7 +129,9 @@ class Endpoint:
             return None
         if denied := self._around.tokens.problem(bearer(call.headers), scope):
             return denied
-        problem = self._around.apps.problem(call.app) if call.app else None
+        # Only a push makes an app known; a call that reads says itself what there is.
+        pushed = call.app and scope == CONNECTOR_WRITE
+        problem = self._around.apps.problem(call.app) if pushed else None
         return refusal(404, problem) if problem else None
 
     def _unreadable(self, call: Call) -> Answer | None:
@@ -156,7 +173,8 @@ def _bad_batch(call: Call, batch: Batch) -> Answer | None:
     return None
 
 
-def _call(scope: Scope) -> Call:
+def call_of(scope: Scope) -> Call:
+    """The call that an ASGI scope describes, its body unread."""
     headers = Headers(scope=scope)
     host = headers.get("host", "")
     return Call(

@@ -118,6 +118,25 @@ class MalformedJson(Shared):
     when: When = "after"
 
 
+class WrongRoot(Shared):
+    """The list of a list operation stands under the key `root`, in an answer that is 200."""
+
+    kind: Literal["wrong_root"]
+    root: Annotated[str, Field(min_length=1)] = "items"
+
+
+class EmptyList(Shared):
+    """The list is there and empty, and no page follows: 200, and what the client knew seems to be gone."""
+
+    kind: Literal["empty_list"]
+
+
+class RepeatToken(Shared):
+    """The page names itself as the next one, so that a client which believes it asks for ever."""
+
+    kind: Literal["repeat_token"]
+
+
 Fault = (
     Latency
     | Stall
@@ -130,6 +149,9 @@ Fault = (
     | Poison
     | SuccessFalse
     | MalformedJson
+    | WrongRoot
+    | EmptyList
+    | RepeatToken
 )
 
 FAULT: TypeAdapter[Fault] = TypeAdapter(Annotated[Fault, Field(discriminator="kind")])
@@ -138,18 +160,23 @@ KINDS: dict[str, type[Shared]] = {
     kind.model_fields["kind"].annotation.__args__[0]: kind for kind in Fault.__args__
 }
 
-Phase = Literal["during", "before", "poison", "after"]
+Phase = Literal["during", "before", "poison", "list", "page", "after"]
 
 
 def phase(fault: Fault) -> Phase:
     """When in the course of a call the fault is drawn.
 
-    During: before the body is read; before: before the batch is taken; poison: on its records; after: once it
-    was taken. The last meets only calls whose batch was taken, so `times: 1` loses exactly one good answer.
+    During: before the body is read; before: before the batch is taken; poison: on its records; list and page:
+    on a good answer that is a list, and on one that may have pages; after: once the batch was taken. The last
+    meets only calls whose batch was taken, so `times: 1` loses exactly one good answer.
     """
     match fault:
         case Poison():
             return "poison"
+        case WrongRoot() | EmptyList():
+            return "list"
+        case RepeatToken():
+            return "page"
         case Cut():
             return "after"
         case Latency() | TokenExpired() | TokenRevoked():

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -26,7 +27,8 @@ class SandboxServer:
     """A sandbox on a TCP port; port 0 takes a free one.
 
     Use it as a context manager, or call `start()` and `stop()`. `clock` gives seconds since the epoch and
-    `sleep` lets seconds pass; tests bring their own.
+    `sleep` lets seconds pass; tests bring their own. With `tls` it speaks https; another context
+    may be put in its place between `stop()` and `start()`.
     """
 
     def __init__(
@@ -37,8 +39,10 @@ class SandboxServer:
         port: int = 0,
         clock: Callable[[], float] = time.time,
         sleep: Sleep = asyncio.sleep,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.config = config or SandboxConfig()
+        self.tls = tls
         self._host = host
         self._port = port
         self._application = application(self.config, clock, sleep)
@@ -49,7 +53,7 @@ class SandboxServer:
     def url(self) -> str:
         """Where it listens, without a slash at the end; known once it was started."""
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}"
+        return f"{'http' if self.tls is None else 'https'}://{host}:{self._port}"
 
     def start(self) -> Self:
         """Listens and returns once requests are answered.
@@ -61,6 +65,7 @@ class SandboxServer:
             raise BridgeError("the sandbox is running already")
         listener = _listen(self._host, self._port)
         self._port = listener.getsockname()[1]
+        tls = self.tls
         self._server = _Server(
             uvicorn.Config(
                 self._application,
@@ -73,6 +78,7 @@ class SandboxServer:
                 log_level="warning",
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=DRAIN_SECONDS,
+                ssl_context_factory=None if tls is None else lambda config, default: tls,
             )
         )
         self._thread = threading.Thread(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from bridge.sandbox.call import ACCEPTED, Answer, Batch, Call, Operation, Page, json_answer, refusal
+from bridge.sandbox.call import ACCEPTED, Answer, Batch, Call, Listing, Operation, Page, json_answer, refusal
 from bridge.sandbox.config import CONNECTOR_WRITE, SandboxConfig
 from bridge.sandbox.fields import email_problem, text_problem
 
@@ -45,7 +45,9 @@ class Users:
         return [
             Operation("publish_provisioned_users", "POST", path, CONNECTOR_WRITE, self._publish, added),
             Operation("delete_provisioned_users", "DELETE", path, CONNECTOR_WRITE, self._delete, removed),
-            Operation("get_provisioned_users", "GET", path, CONNECTOR_WRITE, self._list),
+            Operation(
+                "get_provisioned_users", "GET", path, CONNECTOR_WRITE, self._list, listing=Listing("users")
+            ),
         ]
 
     def _publish(self, call: Call) -> Answer:

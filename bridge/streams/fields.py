@@ -32,3 +32,13 @@ Email = Annotated[
         description="an e-mail address such as name@example.com",
     ),
 ]
+
+MaxVanishedShare = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=1,
+        description="Share of the known records, from 0 to 1, that may be missing from a list at once. Where "
+        "more than this and more than ten are, none is taken away and the round fails; 1 lets all go.",
+    ),
+]

@@ -15,13 +15,18 @@ from bridge import __version__
 from bridge.core.batcher import Batch
 from bridge.core.books import Books
 from bridge.core.engine import Engine
+from bridge.core.flood_guard import Limit
 from bridge.core.gate import Finding
 from bridge.core.outcome import Accepted, Outcome
+from bridge.core.polling import Write
 from bridge.core.record import Refused
 
 # Milliseconds for a healthy API, up to its read timeout and beyond.
 REQUEST_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 DELAY_SECONDS = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
+# Up to some hours: what an overlap may be set to.
+LATE_SECONDS = (60, 300, 600, 900, 1200, 1800, 2700, 3600, 7200, 14400, 43200, 86400)
+ROUND_SECONDS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400)
 BATCH_RECORDS = (1, 10, 50, 100, 250, 500, 750, 900, 999, 1000)
 
 
@@ -33,6 +38,26 @@ class StreamView(Protocol):
     in_doubt: list[float] | None
 
 
+class SourceView(Protocol):
+    """What a source shows of itself."""
+
+    @property
+    def emitted(self) -> Mapping[str, int]:
+        """Records committed by this process, by output."""
+
+    @property
+    def owned(self) -> bool:
+        """Whether this process is the one that polls."""
+
+    @property
+    def position(self) -> float | None:
+        """Up to which time everything was read, in seconds since 1970."""
+
+    @property
+    def entries(self) -> int | None:
+        """How many entries the cursor has."""
+
+
 class Metrics:
     """The metrics of one process, in a registry of their own."""
 
@@ -40,7 +65,9 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._wall = wall
         self._views: dict[str, StreamView] = {}
+        self._sources: dict[str, SourceView] = {}
         self.registry.register(_Streams(self._views))
+        self.registry.register(_Sources(self._sources))
         self._dead_letters = Counter(
             "bridge_dead_letters",
             "Records written to the dead-letter topic, by reason.",
@@ -100,9 +127,52 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._rounds = Counter(
+            "bridge_rounds",
+            "Rounds of a source, by result: done, or what kept it from its end.",
+            ("stream", "result"),
+            registry=self.registry,
+        )
+        self._round_seconds = Histogram(
+            "bridge_round_seconds",
+            "Seconds that a round of a source took.",
+            ("stream",),
+            buckets=ROUND_SECONDS,
+            registry=self.registry,
+        )
+        self._rows = Counter(
+            "bridge_rows_polled",
+            "Rows of the Productiv API's answers that a source looked at, new or not.",
+            ("stream",),
+            registry=self.registry,
+        )
+        self._late = Histogram(
+            "bridge_late_seconds",
+            "Seconds by which late records lay before what had been read; keep the overlap above.",
+            ("stream",),
+            buckets=LATE_SECONDS,
+            registry=self.registry,
+        )
+        self._gaps = Counter(
+            "bridge_gap_seconds",
+            "Seconds of time that a source can never read, as the Productiv API no longer has them.",
+            ("stream",),
+            registry=self.registry,
+        )
+        self._shortened = Counter(
+            "bridge_overlaps_shortened",
+            "Rounds in which a source read less than its overlap again, as too many ids came in it.",
+            ("stream",),
+            registry=self.registry,
+        )
+
     def watch(self, stream: str, view: StreamView) -> None:
         """Shows a stream's books from now on."""
         self._views[stream] = view
+
+    def watch_source(self, stream: str, view: SourceView) -> None:
+        """Shows a source's state from now on."""
+        self._sources[stream] = view
 
     def request(self, operation: str, outcome: Outcome, seconds: float) -> None:
         """Counts one request to the API."""
@@ -140,6 +210,47 @@ class Metrics:
         """Counts the records of a finding."""
         self._findings.labels(stream, finding.field, finding.problem).inc(finding.records)
 
+    def round(self, stream: str, result: str, seconds: float) -> None:
+        """Counts one round of a source."""
+        self._rounds.labels(stream, result).inc()
+        self._round_seconds.labels(stream).observe(seconds)
+
+    def written(self, stream: str, write: Write) -> None:
+        """Counts what a source committed."""
+        self._rows.labels(stream).inc(write.rows)
+        for emission in write.emissions:
+            if emission.late is not None:
+                self._late.labels(stream).observe(emission.late)
+
+    def gap(self, stream: str, seconds: float) -> None:
+        """Counts time that a source can never read."""
+        self._gaps.labels(stream).inc(seconds)
+
+    def shortened(self, stream: str) -> None:
+        """Counts a round in which an overlap is shorter."""
+        self._shortened.labels(stream).inc()
+
+
+class _Sources(Collector):
+    """Reads the sources' state at the moment of the scrape."""
+
+    def __init__(self, views: dict[str, SourceView]) -> None:
+        self._views = views
+
+    def collect(self) -> Iterable[Metric]:
+        views = dict(self._views)  # a copy, as the loop may add a stream meanwhile
+        emitted = CounterMetricFamily(*EMITTED, labels=["stream", "output"])
+        for stream, view in views.items():
+            for output, records in view.emitted.items():
+                emitted.add_metric([stream, output], records)
+        yield emitted
+        for name, (text, read) in SOURCE_GAUGES.items():
+            gauge = GaugeMetricFamily(name, text, labels=["stream"])
+            for stream, view in views.items():
+                if (value := read(view)) is not None:
+                    gauge.add_metric([stream], value)
+            yield gauge
+
 
 class _Streams(Collector):
     """Reads the streams' books and state at the moment of the scrape."""
@@ -168,6 +279,12 @@ class _Streams(Collector):
                 if (value := read(view)) is not None:
                     gauge.add_metric([stream], value)
             yield gauge
+        tripped = GaugeMetricFamily(*TRIPPED, labels=["stream", "limit"])
+        for stream, view in views.items():
+            trip = view.engine.tripped
+            for limit in Limit:
+                tripped.add_metric([stream, limit], int(trip is not None and trip.limit is limit))
+        yield tripped
 
 
 BOOKS: dict[str, tuple[str, Callable[[Books], int]]] = {
@@ -236,8 +353,26 @@ GAUGES: dict[str, tuple[str, Callable[[StreamView], float | None]]] = {
         lambda view: len(view.engine.parking.apps),
     ),
     "bridge_denied": ("1 while the API refuses the credentials.", lambda view: int(view.engine.denied)),
-    "bridge_flood_guard_tripped": (
-        "1 once the stream has stopped because too many records were refused.",
-        lambda view: int(view.engine.tripped is not None),
+}
+
+TRIPPED = (
+    "bridge_flood_guard_tripped",
+    "1 while the stream is stopped because too many records were refused, by the limit that was reached.",
+)
+
+EMITTED = ("bridge_records_emitted", "Records committed to an output topic, null values among them.")
+
+SOURCE_GAUGES: dict[str, tuple[str, Callable[[SourceView], float | None]]] = {
+    "bridge_source_owned": (
+        "1 while this process is the one that polls the source.",
+        lambda view: int(view.owned),
+    ),
+    "bridge_cursor_timestamp_seconds": (
+        "Seconds since 1970 up to which the source has read everything; absent where it is not ours.",
+        lambda view: view.position,
+    ),
+    "bridge_cursor_entries": (
+        "Entries of the source's cursor; absent where it is not ours.",
+        lambda view: view.entries,
     ),
 }

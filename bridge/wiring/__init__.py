@@ -3,13 +3,24 @@
 from bridge.wiring.apps import register_apps, remembered_apps, with_app_ids
 from bridge.wiring.clients import client_settings, questions
 from bridge.wiring.commands import in_doubt, reconciler, resolver
-from bridge.wiring.run import Running, run
-from bridge.wiring.topics import sink_topics, wire
+from bridge.wiring.dead_letters import DeadLetterDesk, dead_letter_desk
+from bridge.wiring.resuming import order_resume
+from bridge.wiring.run import Running, poll_once, run
+from bridge.wiring.sources import cursor_topic, output_topics, output_wire
+from bridge.wiring.topics import outgoing, sink_topics, wire
 
 __all__ = [
+    "DeadLetterDesk",
     "Running",
     "client_settings",
+    "cursor_topic",
+    "dead_letter_desk",
     "in_doubt",
+    "order_resume",
+    "outgoing",
+    "output_topics",
+    "output_wire",
+    "poll_once",
     "questions",
     "reconciler",
     "register_apps",

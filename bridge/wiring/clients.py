@@ -24,7 +24,9 @@ def client_settings(productiv: config.Productiv) -> ClientSettings:
         pool_timeout=productiv.timeouts.pool_seconds,
         max_connections=productiv.max_connections,
         rate=productiv.share(productiv.requests_per_second),
+        export_rate=productiv.share(productiv.export_requests_per_second),
         retry_after_cap=productiv.retry_after_cap_seconds,
+        certificates=productiv.tls_files,
     )
 
 
@@ -50,7 +52,7 @@ async def questions(
     """Questions to the API for as long as the block lasts.
 
     Raises:
-        ConfigError: client id or secret are not to be had.
+        ConfigError: client id, secret or a certificate are not to be had.
     """
     settings.productiv.require_credentials()
     async with api_client(settings, on_request or (lambda operation, outcome, seconds: None)) as client:

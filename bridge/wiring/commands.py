@@ -1,8 +1,9 @@
 """What the commands work with, each with clients of its own."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from bridge import config
 from bridge.core.errors import ConfigError
@@ -34,8 +35,10 @@ async def reconciler(settings: config.Settings, stream: str, app: str) -> AsyncI
         yield made
 
 
-def in_doubt(settings: config.Settings, stream: str, keep: bool) -> InDoubt:
-    """The records in doubt of a stream; `keep` keeps their content.
+def in_doubt(
+    settings: config.Settings, stream: str, keep: bool, kafka: Mapping[str, Any] | None = None
+) -> InDoubt:
+    """The records in doubt of a stream; `keep` keeps their content, `kafka` are librdkafka's settings.
 
     Raises:
         ConfigError: the stream has none, as it may be sent twice.
@@ -43,7 +46,7 @@ def in_doubt(settings: config.Settings, stream: str, keep: bool) -> InDoubt:
     topic = sink_topics(settings, [stream])[stream]
     if SINKS[stream].resend_safe or topic.in_doubt is None:
         raise ConfigError(f"{stream} may be sent twice, so none of its records are ever in doubt")
-    kafka, journal = settings.kafka.client_settings(), settings.kafka.journal_topic
+    kafka, journal = kafka or settings.kafka.client_settings(), settings.kafka.journal_topic
     return InDoubt(kafka, topic.in_doubt.topic, journal, journal_format(settings, topic), keep)
 
 

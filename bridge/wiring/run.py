@@ -3,27 +3,33 @@
 import asyncio
 import gc
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
 
 from bridge import config
-from bridge.core.errors import BridgeError
+from bridge.core.errors import BridgeError, ConfigError
+from bridge.kafka.rotation import RotatingSettings
 from bridge.kafka.topics import Topic
 from bridge.productiv.client import Client
 from bridge.reconcile.connect import app_id, connected
 from bridge.reconcile.job import ReconcileJob
 from bridge.reconcile.objection import Allowance
 from bridge.sink import Sink
+from bridge.source import Source
+from bridge.streams import SINKS, SOURCES
 from bridge.telemetry.health import Pulse, health_app, served
 from bridge.telemetry.metrics import Metrics
 from bridge.wiring.apps import with_app_ids
 from bridge.wiring.clients import api_client
 from bridge.wiring.commands import in_doubt
+from bridge.wiring.credentials import follow_credentials
+from bridge.wiring.resuming import resume_when_told
 from bridge.wiring.sinks import parked_sink, stream_sink
+from bridge.wiring.sources import build_sources, output_topics
 from bridge.wiring.topics import create_topics, sink_topics, topic_decoder
 
 log = structlog.get_logger(__name__)
@@ -36,14 +42,25 @@ OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A bridge at work: its sinks by stream, and the address of its operations port, if it has one.
+    """A bridge at work: its sinks and sources by stream, and the address of its operations port, if any.
 
-    `parked` are the sinks that deliver from the parking topics.
+    `parked` are the sinks that deliver from the parking topics, by the stream whose they are.
     """
 
     sinks: dict[str, Sink]
     parked: dict[str, Sink]
+    sources: dict[str, Source]
     operations_url: str | None
+
+    @property
+    def all_sinks(self) -> dict[str, Sink]:
+        """The sinks with those of the parking topics, by the names that they have in logs and metrics."""
+        return {sink.stream.name: sink for sink in (*self.sinks.values(), *self.parked.values())}
+
+    @property
+    def streams(self) -> dict[str, Sink | Source]:
+        """All that runs, by the names that they have in logs and metrics."""
+        return {**self.all_sinks, **self.sources}
 
 
 async def run(
@@ -52,38 +69,92 @@ async def run(
     only: Collection[str] = (),
     started: Callable[[Running], None] = lambda running: None,
 ) -> None:
-    """Runs the enabled sinks, or `only` these, until `stop` is set and what is in flight has been settled.
+    """Runs the enabled streams, or `only` these, until `stop` is set and what is in flight has been settled.
 
     `started` is called once everything is built.
 
     Raises:
         BridgeError: something is wrong with the configuration, a topic, a schema or the port.
-        ExceptionGroup: a sink failed in a way that a restart must mend.
+        ExceptionGroup: a stream failed in a way that a restart must mend.
         TimeoutError: the end took longer than `shutdown_deadline_seconds`.
     """
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     settings.productiv.require_credentials()
-    topics = sink_topics(settings, only)
+    sink_names, source_names = _chosen(settings, only)
+    topics, outputs = sink_topics(settings, sink_names), output_topics(settings, source_names)
     if settings.kafka.create_topics:
-        await asyncio.to_thread(create_topics, settings, topics)
-    settings = await with_app_ids(settings, register=True)
+        await asyncio.to_thread(create_topics, settings, topics, outputs)
+    if topics:
+        settings = await with_app_ids(settings, register=True)
     metrics = Metrics(time.time)
     pulse = Pulse()
     async with api_client(settings, metrics.request) as client:
-        sinks = {name: stream_sink(settings, topic, client, metrics) for name, topic in topics.items()}
+        kafka = RotatingSettings(settings.kafka.client_settings)
+        sinks = {name: stream_sink(settings, kafka, topic, client, metrics) for name, topic in topics.items()}
         parked = {
-            name: parked_sink(settings, topic, topic.parked, client, metrics)
+            name: parked_sink(settings, kafka, topic, topic.parked, client, metrics)
             for name, topic in topics.items()
             if topic.parked is not None
         }
-        running = [*sinks.values(), *parked.values()]
-        with _operations_port(settings, metrics, pulse, lambda: _not_ready(client, running)) as url:
-            started(Running(sinks, parked, url))
-            log.info("started", streams=list(sinks), operations_port=url)
+        sources = await build_sources(settings, kafka, source_names, outputs, client, metrics)
+        running = Running(sinks, parked, sources, None)
+        with _operations_port(settings, metrics, pulse, lambda: _not_ready(client, running.streams)) as url:
+            started(replace(running, operations_url=url))
+            log.info("started", streams=[*sinks, *sources], operations_port=url)
             jobs = _reconcile_jobs(settings, topics, sinks, client, metrics)
-            watched = [sink for sink in sinks.values() if not sink.stream.resend_safe]
-            await _run_until(stop, running, watched, jobs, client, pulse, settings)
+            await _run_until(stop, running, jobs, client, pulse, settings, kafka)
     log.info("stopped")
+
+
+async def poll_once(settings: config.Settings, stop: asyncio.Event, only: Collection[str] = ()) -> bool:
+    """One round of each enabled source, or of `only` these; returns whether all went well.
+
+    A source that another process polls at this moment is left to it. `stop` ends it early.
+
+    Raises:
+        BridgeError: something is wrong with the configuration, a topic or a schema.
+        ExceptionGroup: a source failed in a way that a restart must mend.
+    """
+    settings.productiv.require_credentials()
+    sinks, names = _chosen(settings, only)
+    if only and sinks:
+        raise ConfigError(f"{sinks[0]} is a sink, which has no rounds; name sources only")
+    if not names:
+        raise ConfigError("no source is turned on, so there is nothing to poll; set sources.<stream>.enabled")
+    outputs = output_topics(settings, names)
+    if settings.kafka.create_topics:
+        await asyncio.to_thread(create_topics, settings, {}, outputs)
+    metrics = Metrics(time.time)
+    async with api_client(settings, metrics.request) as client:
+        sources = await build_sources(
+            settings, settings.kafka.client_settings(), names, outputs, client, metrics
+        )
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(source.run(once=True)) for source in sources.values()]
+            ending = tasks.create_task(_stop_when(stop, sources.values()))
+            await asyncio.wait(running)
+            ending.cancel()
+    return all(task.result() for task in running)
+
+
+async def _stop_when(stop: asyncio.Event, sources: Collection[Source]) -> None:
+    await stop.wait()
+    for source in sources:
+        source.stop()
+
+
+def _chosen(settings: config.Settings, only: Collection[str]) -> tuple[list[str], list[str]]:
+    """The sinks and the sources to run."""
+    if unknown := sorted(set(only) - {*SINKS, *SOURCES}):
+        raise ConfigError(f"{unknown[0]!r} is no stream; the streams are {', '.join([*SINKS, *SOURCES])}")
+    sinks = [name for name in SINKS if (name in only if only else settings.sinks[name].enabled)]
+    sources = [name for name in SOURCES if (name in only if only else settings.sources[name].enabled)]
+    if not sinks and not sources:
+        raise ConfigError(
+            "every stream is turned off, so there is nothing to run; set sinks.<stream>.enabled or "
+            "sources.<stream>.enabled"
+        )
+    return sinks, sources
 
 
 def _reconcile_jobs(
@@ -133,31 +204,37 @@ def _operations_port(
         yield url
 
 
-def _not_ready(client: Client, sinks: Sequence[Sink]) -> list[str]:
+def _not_ready(client: Client, streams: Mapping[str, Sink | Source]) -> list[str]:
     reasons = [] if client.token_held else ["no access token"]
-    return reasons + [f"{sink.stream.name}: {reason}" for sink in sinks for reason in sink.not_ready()]
+    return reasons + [f"{name}: {each}" for name, stream in streams.items() for each in stream.not_ready()]
 
 
 async def _run_until(
     stop: asyncio.Event,
-    sinks: Sequence[Sink],
-    watched: Sequence[Sink],
+    bridge: Running,
     jobs: list[ReconcileJob],
     client: Client,
     pulse: Pulse,
     settings: config.Settings,
+    kafka: RotatingSettings,
 ) -> None:
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(sink.run()) for sink in sinks]
-        aside = [tasks.create_task(_beat(client, sinks, pulse))]
-        aside += [tasks.create_task(_watch(settings, sink)) for sink in watched]
+        running = [tasks.create_task(_run(stream)) for stream in bridge.streams.values()]
+        aside = [tasks.create_task(_beat(client, bridge.streams, pulse))]
+        in_doubt_of = [s for s in bridge.sinks.values() if not s.stream.resend_safe]
+        aside += [tasks.create_task(_watch(settings, kafka, sink)) for sink in in_doubt_of]
         # These may be cancelled at any moment: the next run finds what this one left.
-        reconciling = [tasks.create_task(job.run()) for job in jobs]
+        ending_first = [tasks.create_task(job.run()) for job in jobs]
+        ending_first.append(tasks.create_task(follow_credentials(kafka)))
+        ending_first += [
+            tasks.create_task(resume_when_told(settings, kafka, sink)) for sink in bridge.all_sinks.values()
+        ]
         await stop.wait()
-        log.info("stopping", outstanding={s.stream.name: s.engine.offsets.outstanding for s in sinks})
-        for sink in sinks:
-            sink.stop()
-        for task in reconciling:
+        outstanding = {name: sink.engine.offsets.outstanding for name, sink in bridge.all_sinks.items()}
+        log.info("stopping", outstanding=outstanding)
+        for stream in bridge.streams.values():
+            stream.stop()
+        for task in ending_first:
             task.cancel()
         async with asyncio.timeout(settings.shutdown_deadline_seconds):
             await asyncio.wait(running)
@@ -165,18 +242,27 @@ async def _run_until(
             task.cancel()
 
 
-async def _beat(client: Client, sinks: Sequence[Sink], pulse: Pulse) -> None:
+async def _run(stream: Sink | Source) -> None:
+    await stream.run()
+
+
+async def _beat(client: Client, streams: Mapping[str, Sink | Source], pulse: Pulse) -> None:
     """Shows that the loop turns, and keeps a token at hand so that readiness says whether we could send."""
+    said: dict[str, str] = {}
     while True:
         pulse.beat()
-        for sink in sinks:
-            await client.ensure_token(sink.stream.operation)
+        for name, stream in streams.items():
+            failure = await client.ensure_token(stream.stream.operation)
+            reason = "" if failure is None else getattr(failure, "reason", "throttled")
+            if reason and reason != said.get(name):
+                log.warning("no_access_token", stream=name, reason=reason)
+            said[name] = reason
         await asyncio.sleep(BEAT_SECONDS)
 
 
-async def _watch(settings: config.Settings, sink: Sink) -> None:
+async def _watch(settings: config.Settings, kafka: RotatingSettings, sink: Sink) -> None:
     """Keeps count of the records in doubt, for metrics; a Kafka that does not answer is asked again."""
-    records = await asyncio.to_thread(in_doubt, settings, sink.stream.name, keep=False)
+    records = await asyncio.to_thread(in_doubt, settings, sink.stream.name, keep=False, kafka=kafka)
     while True:
         try:
             waiting = await asyncio.to_thread(records.read)

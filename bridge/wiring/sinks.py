@@ -19,6 +19,7 @@ from bridge.kafka.journal import KafkaJournal
 from bridge.kafka.journal_entries import JournalFormat
 from bridge.kafka.parked_messages import ParkedDecoder
 from bridge.kafka.parking import KafkaParking
+from bridge.kafka.rotation import RotatingSettings
 from bridge.kafka.topics import Parked, Topic
 from bridge.productiv.client import Client
 from bridge.sink import Sink, SinkTimes
@@ -31,10 +32,12 @@ PARKED_BATCH_SECONDS = 1.0
 PARKED_COMMIT_SECONDS = 1.0
 
 
-def stream_sink(settings: config.Settings, topic: Topic, client: Client, metrics: Metrics) -> Sink:
-    """The sink of a stream's topic."""
+def stream_sink(
+    settings: config.Settings, kafka: RotatingSettings, topic: Topic, client: Client, metrics: Metrics
+) -> Sink:
+    """The sink of a stream's topic; `kafka` are the settings of its clients."""
     stream, chosen = SINKS[topic.stream], settings.sinks[topic.stream]
-    kafka, form = settings.kafka.client_settings(), journal_format(settings, topic)
+    form = journal_format(settings, topic)
     bounds = GateBounds(chosen.max_outstanding_records, chosen.max_outstanding_bytes)
     gate = stream.gating.make(chosen, bounds) if stream.gating is not None else None
     limits = replace(_limits(stream, chosen), park_after=chosen.park_after_seconds if topic.parked else None)
@@ -45,7 +48,7 @@ def stream_sink(settings: config.Settings, topic: Topic, client: Client, metrics
         engine=engine,
         consumer=Consumer(kafka, topic.topic, form.group),
         decoder=topic_decoder(settings, topic),
-        delivery=_delivery(settings, stream, client, engine, form),
+        delivery=_delivery(settings, kafka, stream, client, engine, form),
         dead_letters=DeadLetters(kafka, topic.dead_letters.topic),
         in_doubt=DeadLetters(kafka, topic.in_doubt.topic) if topic.in_doubt else None,
         times=SinkTimes(chosen.commit_interval_seconds, chosen.revoke_deadline_seconds),
@@ -57,13 +60,18 @@ def stream_sink(settings: config.Settings, topic: Topic, client: Client, metrics
 
 
 def parked_sink(
-    settings: config.Settings, topic: Topic, parked: Parked, client: Client, metrics: Metrics
+    settings: config.Settings,
+    kafka: RotatingSettings,
+    topic: Topic,
+    parked: Parked,
+    client: Client,
+    metrics: Metrics,
 ) -> Sink:
     """The sink of a stream's parking topic. It parks nothing: an app that is down there waits.
 
     In memory are at most two batches of each partition, one on its way and one filling.
     """
-    chosen, kafka = settings.sinks[topic.stream], settings.kafka.client_settings()
+    chosen = settings.sinks[topic.stream]
     stream = replace(SINKS[topic.stream], name=f"{topic.stream}.parked")
     form = JournalFormat(f"{journal_format(settings, topic).group}.parked", parked.topic)
     limits = _limits(stream, chosen)
@@ -82,7 +90,7 @@ def parked_sink(
         engine=engine,
         consumer=Consumer(kafka, parked.topic, form.group),
         decoder=ParkedDecoder(topic_decoder(settings, topic)),
-        delivery=_delivery(settings, stream, client, engine, form),
+        delivery=_delivery(settings, kafka, stream, client, engine, form),
         dead_letters=DeadLetters(kafka, topic.dead_letters.topic),
         in_doubt=DeadLetters(kafka, topic.in_doubt.topic) if topic.in_doubt else None,
         times=SinkTimes(commit, chosen.revoke_deadline_seconds),
@@ -93,11 +101,16 @@ def parked_sink(
 
 
 def _delivery(
-    settings: config.Settings, stream: SinkStream, client: Client, engine: Engine, form: JournalFormat
+    settings: config.Settings,
+    kafka: RotatingSettings,
+    stream: SinkStream,
+    client: Client,
+    engine: Engine,
+    form: JournalFormat,
 ) -> Delivery:
     if stream.resend_safe:
         return Direct(client)
-    journal = KafkaJournal(settings.kafka.client_settings(), settings.kafka.journal_topic, form)
+    journal = KafkaJournal(kafka, settings.kafka.journal_topic, form)
     return Journaled(client, journal, engine.journal, time)
 
 

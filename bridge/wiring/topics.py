@@ -1,7 +1,7 @@
 """The topics of a run, and how their records are read and written."""
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from confluent_kafka.admin import AdminClient
@@ -9,9 +9,11 @@ from confluent_kafka.admin import AdminClient
 from bridge import config
 from bridge.core.errors import BridgeError, ConfigError
 from bridge.kafka import serde
-from bridge.kafka.create_topics import create_journal, create_missing
+from bridge.kafka.create_topics import create_cursors, create_journal, create_missing
 from bridge.kafka.journal_entries import JournalFormat
-from bridge.kafka.topics import Topic, load_all, overridden
+from bridge.kafka.outgoing import OutgoingRecords
+from bridge.kafka.refusals import Refusals
+from bridge.kafka.topics import OutputTopic, Topic, load_all, overridden
 from bridge.streams import SINKS
 from bridge.telemetry.logs import librdkafka_logger
 
@@ -21,14 +23,14 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-def sink_topics(settings: config.Settings, only: Collection[str] = ()) -> dict[str, Topic]:
-    """The topics of the sinks to run, as their files describe them and the configuration changes them.
+def sink_topics(settings: config.Settings, only: Collection[str] | None = None) -> dict[str, Topic]:
+    """The topics of the enabled sinks, or of `only` these, as files describe and configuration changes them.
 
     Raises:
-        ConfigError: `only` names something that is no stream, or nothing is left to run.
+        ConfigError: `only` names something that is no sink.
         SchemaError: a topic file cannot be used.
     """
-    if unknown := set(only) - set(SINKS):
+    if unknown := set(only or ()) - set(SINKS):
         raise ConfigError(f"{sorted(unknown)[0]!r} is no stream; the streams are {', '.join(SINKS)}")
     described = load_all()
     topics = {
@@ -44,7 +46,7 @@ def sink_topics(settings: config.Settings, only: Collection[str] = ()) -> dict[s
             },
         )
         for name, sink in settings.sinks.items()
-        if (name in only if only else sink.enabled)
+        if (sink.enabled if only is None else name in only)
     }
     topics = {
         name: topic if _parks(name, settings.sinks[name]) else topic.model_copy(update={"parked": None})
@@ -56,8 +58,6 @@ def sink_topics(settings: config.Settings, only: Collection[str] = ()) -> dict[s
                 f"sinks.{name}.app: from: key is not for this stream, as its keys name app and record, for "
                 "records without a value to say what is gone; use field, header or constant"
             )
-    if not topics:
-        raise ConfigError("every sink is turned off, so there is nothing to run; set sinks.<stream>.enabled")
     return topics
 
 
@@ -88,6 +88,22 @@ def topic_decoder(settings: config.Settings, topic: Topic) -> serde.TopicDecoder
     )
 
 
+def outgoing(settings: config.Settings, topic: Topic) -> OutgoingRecords:
+    """What makes messages for a topic of records.
+
+    Raises:
+        ConfigError, SchemaError: as for `wire`.
+    """
+    return OutgoingRecords(
+        SINKS[topic.stream],
+        topic,
+        wire(settings, topic),
+        settings.apps.names,
+        settings.apps.unknown,
+        settings.sinks[topic.stream].max_record_bytes,
+    )
+
+
 def schema_registry(settings: config.Settings) -> "SchemaRegistryClient | None":
     """The schema registry; None if none is configured."""
     registry = settings.schema_registry.client_settings()
@@ -99,14 +115,24 @@ def journal_format(settings: config.Settings, topic: Topic) -> JournalFormat:
     return JournalFormat(f"{settings.kafka.group_prefix}.{topic.stream}", topic.topic)
 
 
-def create_topics(settings: config.Settings, topics: dict[str, Topic]) -> None:
-    """Creates the topics that do not exist yet, and the journal if a stream needs it."""
-    admin = AdminClient({**settings.kafka.client_settings()}, logger=librdkafka_logger())
+def create_topics(
+    settings: config.Settings, topics: Mapping[str, Topic], outputs: Mapping[str, OutputTopic]
+) -> None:
+    """Creates the topics that do not exist yet; also the journal and the cursors if a stream needs them."""
+    refusals = Refusals()
+    told: dict[str, Any] = {**settings.kafka.client_settings(), "error_cb": refusals}
+    admin = AdminClient(told, logger=librdkafka_logger())
     try:
-        created = create_missing(admin, topics.values(), settings.kafka.replication_factor)
+        wanted: list[Topic | OutputTopic] = [*topics.values(), *outputs.values()]
+        created = create_missing(admin, wanted, settings.kafka.replication_factor)
     except BridgeError as error:
-        raise BridgeError(f"Kafka at {settings.kafka.bootstrap_servers}: {error}") from error
+        admin.poll(0)  # which tells `refusals`
+        raise BridgeError(
+            f"Kafka at {settings.kafka.bootstrap_servers}: {refusals.recent or error}"
+        ) from error
     if any(topic.parked or not SINKS[stream].resend_safe for stream, topic in topics.items()):
         created += create_journal(admin, settings.kafka.journal_topic, settings.kafka.replication_factor)
+    if outputs:
+        created += create_cursors(admin, settings.kafka.cursors_topic, settings.kafka.replication_factor)
     for name in created:
         log.info("topic_created", topic=name)

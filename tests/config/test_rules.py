@@ -55,6 +55,21 @@ BROKEN = {
         "schema_registry:\n  ca_file: a",
         "2: schema_registry.ca_file: this is set, but schema_registry.url is not; set url or remove this",
     ),
+    "registry certificate without address": (
+        "schema_registry:\n  client_certificate_file: a",
+        "2: schema_registry.client_certificate_file: this is set, but schema_registry.url is not; set url or "
+        "remove this",
+    ),
+    "registry key without certificate": (
+        "schema_registry:\n  url: https://r\n  client_key_file: a",
+        "3: schema_registry.client_key_file: client_key_file is given without client_certificate_file; set "
+        "that too",
+    ),
+    "key without certificate": (
+        "productiv:\n  client_key_file: a",
+        "2: productiv.client_key_file: client_key_file is given without client_certificate_file; set that "
+        "too",
+    ),
     "registry format without registry": (
         "sinks:\n  usage:\n    format: avro_registry",
         "3: sinks.usage.format: format avro_registry needs a schema registry; set schema_registry.url",

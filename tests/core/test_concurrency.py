@@ -113,6 +113,7 @@ def after(steps: list[Step], concurrency: Concurrency, each: Callable[[], None] 
     return now
 
 
+@settings(deadline=None)
 @given(STEPS, st.integers(1, 64), st.data())
 def test_it_stays_between_one_and_the_bound(steps: list[Step], most: int, data: st.DataObject) -> None:
     concurrency = Concurrency(data.draw(st.integers(1, most)), most)
@@ -181,6 +182,7 @@ def test_a_few_answers_decide_nothing() -> None:
         assert concurrency.limit == limit
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from((None, "a")), max_size=200), st.integers(1, 20))
 def test_failures_of_one_source_are_not_enough_where_two_are_asked_for(
     failures: list[str | None], limit: int

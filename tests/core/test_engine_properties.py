@@ -1,5 +1,7 @@
 """Whatever happens in whatever order: the books balance, and no commit passes an unsettled record."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from random import Random
 
 from hypothesis import settings
@@ -8,6 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from bridge.core.batcher import Batch
 from bridge.core.engine import Engine
+from bridge.core.flood_guard import FloodLimits
+from bridge.core.offsets import Hold
 from bridge.core.outcome import (
     Accepted,
     Denied,
@@ -18,18 +22,27 @@ from bridge.core.outcome import (
     Throttled,
     Unavailable,
 )
+from bridge.core.record import Origin
 from bridge.core.sender import Bury
 from tests.core.records import STREAM, At, limits
 from tests.core.topic import PARTITIONS, Produced, Topic
 
 APPS = ("a", "b", "c")
+RECORDS = st.tuples(
+    st.sampled_from(PARTITIONS),
+    st.sampled_from(APPS),
+    st.integers(0, 9),
+    st.integers(0, 2),
+    st.sampled_from((True, True, True, True, False)),
+)
 
 
 class EngineUnderAnyOrder(RuleBasedStateMachine):
     """Plays Kafka, the API and the dead-letter topic, and keeps its own account of every offset.
 
     An offset is `unsettled` from the moment it is received until the API accepts it, the dead-letter topic
-    has it, or an identical record stands for it. Ids divisible by 7 are poison to the API.
+    has it, or an identical record stands for it. Ids divisible by 3 are poison to the API, until that is
+    mended.
     """
 
     def __init__(self) -> None:
@@ -40,34 +53,51 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
         self.burying: list[Bury] = []
         self.accepted: set[int] = set()
         self.buried: set[At] = set()
+        self.settled: dict[int, set[int]] = {partition: set() for partition in PARTITIONS}  # in one reading
+        self.words: dict[tuple[int, int], list[int]] = {}  # by partition and id, also in one reading
+        self.mended = False
 
     @initialize(
         max_records=st.integers(1, 5),
         in_flight=st.integers(1, 4),
         per_lane=st.integers(1, 3),
         start=st.integers(1, 4),
+        ordered=st.booleans(),
+        flood=st.builds(
+            FloodLimits,
+            consecutive=st.none() | st.integers(1, 4),
+            share=st.none() | st.floats(0.1, 1),
+            window=st.integers(1, 12),
+        ),
+        records=st.lists(RECORDS, min_size=12, max_size=24),
     )
-    def begin(self, max_records: int, in_flight: int, per_lane: int, start: int) -> None:
+    def begin(
+        self,
+        max_records: int,
+        in_flight: int,
+        per_lane: int,
+        start: int,
+        ordered: bool,
+        flood: FloodLimits,
+        records: list[tuple[int, str, int, int, bool]],
+    ) -> None:
+        """Starts with records received, which random steps would seldom come to."""
         bounds = limits(
-            max_records=max_records, in_flight=in_flight, in_flight_per_lane=per_lane, start=start
+            max_records=max_records,
+            in_flight=in_flight,
+            in_flight_per_lane=per_lane,
+            start=start,
+            flood=flood,
         )
-        self.engine = Engine(STREAM, "things", bounds, draw=Random(1).random)
+        self.ordered = ordered
+        self.engine = Engine(replace(STREAM, ordered=ordered), "things", bounds, draw=Random(1).random)
         self.engine.offsets.assign(PARTITIONS)
-        self.per_lane = per_lane
+        self.per_lane = 1 if ordered else per_lane
         self.most_in_flight = in_flight
+        self.produce(records)
+        self.poll(4)
 
-    @rule(
-        records=st.lists(
-            st.tuples(
-                st.sampled_from(PARTITIONS),
-                st.sampled_from(APPS),
-                st.integers(0, 30),
-                st.integers(0, 2),
-                st.booleans(),
-            ),
-            max_size=12,
-        )
-    )
+    @rule(records=st.lists(RECORDS, max_size=12))
     def produce(self, records: list[tuple[int, str, int, int, bool]]) -> None:
         for partition, app, identity, hole, readable in records:
             # The app is part of who a record is: the same id in two apps is two records.
@@ -76,9 +106,24 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
 
     @rule(most=st.integers(1, 12))
     def poll(self, most: int) -> None:
+        if not self.engine.room:
+            return
         owned = [partition for partition in PARTITIONS if self.engine.offsets.owns(partition)]
+        before = dict(self.topic.position)
         batch = self.topic.poll(dict.fromkeys(owned, most))
-        self.note(self.engine.receive(batch, self.now))
+        if self.engine.admits(batch):
+            self.note(self.engine.receive(batch, self.now))
+        else:
+            self.topic.position = before  # they come again after the resume
+        self.send()
+
+    @precondition(lambda self: self.engine.tripped)
+    @rule(mended=st.booleans())
+    def resume(self, mended: bool) -> None:
+        self.mended = self.mended or mended
+        for bury in self.engine.resume():
+            self.note(bury)
+        assert self.engine.tripped is None
         self.send()
 
     @rule(seconds=st.floats(0, 100))
@@ -101,16 +146,21 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
             )
         ),
         names_items=st.booleans(),
+        most=st.integers(1, 5),
     )
-    def answer(self, data: st.DataObject, outcome: Outcome, names_items: bool) -> None:
+    def answer(self, data: st.DataObject, outcome: Outcome, names_items: bool, most: int) -> None:
+        for _ in range(most):
+            if self.in_flight:
+                self.answer_one(data, outcome, names_items)
+
+    def answer_one(self, data: st.DataObject, outcome: Outcome, names_items: bool) -> None:
         batch = self.in_flight.pop(data.draw(st.integers(0, len(self.in_flight) - 1)))
-        poison = [index for index, doc in enumerate(batch.docs) if doc["id"] % 7 == 0]
         if isinstance(outcome, Accepted):
-            if poison:
+            if poison := self.poison(batch):
                 items = tuple(ItemError(index, "poison") for index in poison) if names_items else ()
                 outcome = Rejected(400, "bad request", items)
             else:
-                self.accepted.update(doc["id"] for doc in batch.docs)
+                self.accept(batch)
         self.note(self.engine.returned(batch, outcome, self.now))
         self.send()
 
@@ -119,6 +169,7 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
     def dead_letters_acknowledged(self, data: st.DataObject) -> None:
         bury = self.burying.pop(data.draw(st.integers(0, len(self.burying) - 1)))
         self.buried.update(refused.origin for refused in bury.refused if isinstance(refused.origin, At))
+        self.settle(bury.hold, [refused.origin for refused in bury.refused])
         self.engine.buried(bury)
 
     @rule(partitions=st.sets(st.sampled_from(PARTITIONS), min_size=1))
@@ -127,7 +178,10 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
 
     @rule(partitions=st.sets(st.sampled_from(PARTITIONS), min_size=1))
     def gain(self, partitions: set[int]) -> None:
-        self.topic.rewind(p for p in partitions if not self.engine.offsets.owns(p))
+        gained = [p for p in partitions if not self.engine.offsets.owns(p)]
+        self.topic.rewind(gained)
+        self.settled.update({p: set() for p in gained})
+        self.words = {place: words for place, words in self.words.items() if place[0] not in gained}
         self.engine.offsets.assign(partitions)
 
     @rule()
@@ -164,13 +218,17 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
             return
         while self.engine.offsets.outstanding or self.in_flight:
             self.now += 100.0
+            if self.engine.tripped:
+                self.resume(mended=True)
             self.engine.close_open()
             self.send()
             assert self.in_flight or self.burying, "records are outstanding and nothing would ever move them"
             for batch in list(self.in_flight):
                 self.in_flight.remove(batch)
-                poison = [index for index, doc in enumerate(batch.docs) if doc["id"] % 7 == 0]
-                outcome: Outcome = Rejected(400, "bad request") if poison else Accepted()
+                outcome: Outcome = Rejected(400, "bad request")
+                if not self.poison(batch):
+                    outcome = Accepted()
+                    self.accept(batch)
                 self.note(self.engine.returned(batch, outcome, self.now))
             for bury in self.burying:
                 self.engine.buried(bury)
@@ -180,6 +238,7 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
 
     def note(self, bury: Bury | None) -> None:
         if bury is not None:
+            assert self.engine.tripped is None, "no dead letters while the stream is stopped"
             self.burying.append(bury)
 
     def send(self) -> None:
@@ -187,6 +246,28 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
             assert len(batch)
             assert len({doc["id"] for doc in batch.docs}) == len(batch)
             self.in_flight.append(batch)
+
+    def poison(self, batch: Batch) -> list[int]:
+        """The positions of what the API refuses."""
+        return [] if self.mended else [index for index, doc in enumerate(batch.docs) if doc["id"] % 3 == 0]
+
+    def accept(self, batch: Batch) -> None:
+        """The API takes a batch; in ordered streams never an older word after a newer one."""
+        self.accepted.update(doc["id"] for doc in batch.docs)
+        self.settle(batch.hold, batch.origins)
+        for origin, doc in zip(batch.origins, batch.docs, strict=True):
+            if self.ordered and origin.partition() in batch.hold.parts:
+                words = self.words.setdefault((origin.partition() or 0, doc["id"]), [-1])
+                words.append(origin.offset() or 0)
+                assert words[-1] > words[-2]
+
+    def settle(self, hold: Hold, origins: Iterable[Origin]) -> None:
+        """Each is settled once, unless it was read again."""
+        for origin in origins:
+            partition, offset = origin.partition() or 0, origin.offset() or 0
+            if partition in hold.parts:
+                assert offset not in self.settled[partition], f"{partition}:{offset} is settled twice"
+                self.settled[partition].add(offset)
 
     def is_safe(self, record: Produced, commits: dict[int, int]) -> bool:
         """Whether a death after these commits loses nothing: it is settled, or a twin is read again."""

@@ -3,14 +3,14 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.flood_guard import FloodGuard, FloodLimits
+from bridge.core.flood_guard import FloodGuard, FloodLimits, Limit
 
 
 def tripped(limits: FloodLimits, notes: Iterable[tuple[int, int]]) -> str | None:
     guard = FloodGuard(limits)
     for good, refused in notes:
         guard.note(good, refused)
-    return guard.tripped
+    return guard.tripped.why if guard.tripped else None
 
 
 def in_a_row(limit: int) -> FloodLimits:
@@ -77,6 +77,14 @@ def test_once_tripped_it_stays_so_and_keeps_its_reason() -> None:
     guard.note(0, 10)
     assert reason is not None
     assert guard.tripped == reason
+
+
+def test_it_says_which_limit_was_reached() -> None:
+    for limits, limit in ((in_a_row(2), Limit.CONSECUTIVE), (by_share(0.5, 2), Limit.SHARE)):
+        guard = FloodGuard(limits)
+        guard.note(0, 2)
+        assert guard.tripped is not None
+        assert guard.tripped.limit is limit
 
 
 @given(

@@ -6,7 +6,7 @@ from bridge.core.gate import Finding, GateBounds
 from bridge.core.outcome import Accepted, ItemError, Rejected
 from bridge.core.record import Decoded
 from bridge.streams.snapshots import SnapshotRules, Snapshots
-from tests.core.records import At, limits
+from tests.core.records import At, decoded, limits
 from tests.core.test_gate_properties import ORDERED
 
 
@@ -106,6 +106,23 @@ def test_a_refusal_of_a_whole_is_one_for_the_flood_guard() -> None:
     made.buried(bury)
     assert made.offsets.to_commit() == {0: 50}
     assert made.books.balance(0)
+
+
+def test_what_a_gate_refused_when_it_stopped_the_stream_becomes_dead_letters_after_a_resume() -> None:
+    """Of the partitions that are still ours: the next owner of the others judges theirs."""
+    made = engine(guard=3)
+    nameless = decoded((0, 0, "a", 1), (1, 0, "a", 2), (1, 1, "a", 3))
+    assert made.admits(nameless)
+    assert made.receive(nameless, 0.0) is None
+    assert made.tripped is not None
+    assert made.offsets.outstanding == 3
+    made.give_up([1])
+    [bury] = made.resume()
+    assert made.tripped is None
+    assert [each.origin for each in bury.refused] == [At((0, 0))]
+    made.buried(bury)
+    assert made.books.balance(0)
+    assert made.offsets.to_commit() == {0: 1}
 
 
 def test_offsets_move_past_what_is_superseded_in_whatever_order_it_is_named() -> None:

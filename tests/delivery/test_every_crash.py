@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.core.journal import State
 from tests.delivery.world import ACCEPT, DOWN, LOSE, LOSE_UNTAKEN, NO_SUCCESS, Process, Record, World
 
 RECORDS = [
@@ -130,11 +131,39 @@ def test_entries_of_a_topic_made_anew_do_not_hide_its_records() -> None:
     world = World([Record((0, n), "old") for n in range(3)])
     assert Process(world).run()
     assert world.journal, "the entry is still there: nothing was written since the commit passed it"
-    reborn = World([Record((0, n), "new") for n in range(3)], journal=world.journal)
+    reborn = World([Record((0, n), "new") for n in range(3)], journal=world.journal, topic_id="the second")
     process = Process(reborn)
     assert process.run()
     assert sorted(reborn.accepted) == [(0, 0), (0, 1), (0, 2)]
     assert (process.books.settled_before, process.books.delivered) == (0, 3)
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+def test_offsets_set_back_send_nothing_again(script: tuple[str, ...]) -> None:
+    """After each commit, the offsets are set back to the beginning, however far the process had got."""
+    for step in range(1, steps_of(script) + 1, 3):
+        world = World(RECORDS, script)
+        Process(world).run(dies_at=step)
+        world.committed.clear()
+        again = Process(world)
+        assert again.run()
+        world.committed.clear()
+        last, sent = Process(world), len(world.sent)
+        assert last.run()
+        check(world)
+        assert len(world.sent) == sent
+        assert last.books.delivered + last.books.in_doubt == 0
+        assert balanced(last)
+
+
+@pytest.mark.parametrize("topic_id", ["the second", None])
+def test_the_mark_of_another_topic_hides_nothing(topic_id: str | None) -> None:
+    world = World([Record((0, n), "old") for n in range(6)])
+    assert Process(world).run()
+    assert any(entry.state is State.PASSED for entry in world.journal.values())
+    reborn = World([Record((0, n), "new") for n in range(6)], journal=world.journal, topic_id=topic_id)
+    assert Process(reborn).run()
+    assert len(reborn.accepted) == 6
 
 
 def test_records_gone_from_the_topic_do_not_keep_the_others_waiting() -> None:

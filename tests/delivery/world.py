@@ -81,6 +81,7 @@ class World:
     sent: list[str] = field(default_factory=list)  # the key of each request
     steps: int = 0
     dies_at: int | None = None
+    topic_id: str | None = "the first"
 
     @property
     def partitions(self) -> set[int]:
@@ -225,6 +226,9 @@ class Store:
 
         return await self.world.do(fence_and_read)
 
+    async def topic_id(self) -> str | None:
+        return self.world.topic_id
+
     def lease(self, partition: int) -> "Lease":
         return self.leases[partition]
 
@@ -247,8 +251,8 @@ class Lease:
             else:
                 self.world.journal[self.partition, batch] = entry
 
-    def forget(self, batches: Collection[str]) -> None:
-        self.later.update(dict.fromkeys(batches))
+    def write_later(self, entries: Mapping[str, Entry | None]) -> None:
+        self.later.update(entries)
 
 
 class ParkingLot:
@@ -324,6 +328,10 @@ class Group:
     async def commit(self, offsets: dict[int, int]) -> None:
         await self.world.do(lambda: self.world.committed.update(offsets))
         self.committed(offsets)
+
+    @property
+    def refused(self) -> None:
+        return None
 
     async def ends(self) -> dict[int, int]:
         return {}

@@ -4,14 +4,16 @@ import json
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from random import Random
+from typing import Any
 
 import pytest
 
 from bridge.demo.balance import Sheet
+from bridge.demo.holdings import SHOWINGS, Holding, holding
 from bridge.demo.samples import ACTS
-from bridge.streams import SINKS
+from bridge.streams import SINKS, SOURCES
 
 
 def demo(*arguments: str) -> list[str]:
@@ -23,12 +25,16 @@ def test_it_balances_its_books_and_ends_with_one_json_object() -> None:
     assert done.returncode == 0, done.stderr
     books = json.loads(done.stdout.splitlines()[-1])
     assert books["balanced"] is True
-    assert set(books["streams"]) == set(SINKS)
-    for sheet in books["streams"].values():
+    assert set(books["sinks"]) == set(SINKS)
+    for sheet in books["sinks"].values():
         assert sheet["produced"] > 1_000
         assert sheet["dead_lettered"] > 0
         assert sheet["outstanding"] == 0
         assert sheet["produced"] == sheet["delivered"] + sheet["dead_lettered"] + sheet["superseded"]
+    assert set(books["sources"]) == set(SOURCES)
+    for each in books["sources"].values():
+        assert each["held"] == each["present"] > 0
+        assert each["twice"] == 0
     for address in ("Kafka", "Productiv", "Bridge"):
         assert address in done.stderr
 
@@ -37,7 +43,7 @@ def test_it_produces_as_many_records_as_it_is_told() -> None:
     command = demo("--duration", "5", "--events", "1234", "--json")
     done = subprocess.run(command, capture_output=True, text=True, timeout=90)
     books = json.loads(done.stdout.splitlines()[-1])
-    assert {sheet["produced"] for sheet in books["streams"].values()} == {1234}
+    assert {sheet["produced"] for sheet in books["sinks"].values()} == {1234}
 
 
 def test_ctrl_c_ends_it_with_a_balance_sheet() -> None:
@@ -65,6 +71,45 @@ def test_a_sheet_balances_when_every_record_is_accounted_for() -> None:
 )
 def test_a_sheet_with_a_record_too_many_or_too_few_does_not(change: dict[str, int]) -> None:
     assert not replace(GOOD, **change).balanced
+
+
+ROW = {"ApplicationId": "a", "AppName": "A", "AppStatus": "on"}
+APP = {"applicationId": "a", "appName": "A", "appStatus": "on"}
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """As much of a message as is looked at."""
+
+    name: str
+
+    def key(self) -> bytes:
+        return self.name.encode()
+
+
+@pytest.mark.parametrize(
+    ("rows", "records", "expected"),
+    [
+        ([ROW], [APP], Holding(held=1, present=1, twice=0)),
+        ([ROW], [APP | {"appName": "old"}, APP], Holding(held=1, present=1, twice=0)),
+        ([ROW], [], Holding(held=1, present=0, twice=0)),
+        ([ROW], [APP | {"appName": "old"}], Holding(held=1, present=0, twice=0)),
+        ([ROW], [APP, APP], Holding(held=1, present=1, twice=1)),
+        ([ROW], [APP, None], Holding(held=1, present=0, twice=0)),
+        ([], [APP, None], Holding(held=0, present=0, twice=0)),
+        ([], [APP], Holding(held=0, present=-1, twice=0)),
+    ],
+)
+def test_the_other_direction_is_looked_at_record_by_record(
+    rows: list[Any], records: list[Any], expected: Holding
+) -> None:
+    found = holding(SHOWINGS["apps"], rows, [(Keyed("a"), record) for record in records])  # type: ignore[misc]
+    assert found == expected
+    assert found.balanced == (expected.held == expected.present and expected.twice == 0)
+
+
+def test_every_source_has_its_books() -> None:
+    assert set(SHOWINGS) == set(SOURCES)
 
 
 def test_every_stream_has_a_part_and_the_same_seed_gives_the_same_records() -> None:

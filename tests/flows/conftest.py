@@ -1,7 +1,7 @@
 """The stage of the flow tests, on the mock cluster and on Apache Kafka."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from bridge.sandbox import SandboxConfig, SandboxServer
 from bridge.streams import SINKS
 from tests.flows.setting import Stage
+from tests.flows.source_setting import OUTPUTS, SourceStage
 from tests.kafka_broker.broker import Broker, OwnBroker
 from tests.kafka_broker.cluster import Cluster
 
@@ -19,10 +20,11 @@ def staged(
     folder: Path,
     sandbox: SandboxConfig | None = None,
     stream: str = "usage",
+    server: SandboxServer | None = None,
     **topic_settings: str,
 ) -> Iterator[Stage]:
-    """A stage for as long as the block lasts."""
-    with SandboxServer(sandbox) as server:
+    """A stage for as long as the block lasts; `server` is an API that runs already."""
+    with nullcontext(server) if server else SandboxServer(sandbox) as server:
         topic = kafka.create_topic(stream, 4, max_message_bytes=10_000_000, **topic_settings)
         dead_letters = kafka.create_topic("dead", 1, max_message_bytes=16_000_000)
         stage = Stage(kafka, server, folder, topic, dead_letters, stream)
@@ -34,6 +36,19 @@ def staged(
         yield stage
         for bridge in stage.bridges:
             bridge.close()
+
+
+@contextmanager
+def staged_sources(kafka: Cluster[Broker], folder: Path, sandbox: SandboxConfig) -> Iterator[SourceStage]:
+    """A stage for sources for as long as the block lasts."""
+    with SandboxServer(sandbox) as server:
+        topics = {output: kafka.create_topic(output, 3) for output in OUTPUTS}
+        cursors = kafka.create_topic("cursors", 6, cleanup_policy="compact", max_message_bytes=16_000_000)
+        stage = SourceStage(kafka, server, folder, topics, cursors)
+        try:
+            yield stage
+        finally:
+            stage.close()
 
 
 @pytest.fixture

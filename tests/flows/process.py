@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +27,16 @@ def eventually(holds: Callable[[], bool], what: str, seconds: float = PATIENCE) 
 
 
 class BridgeProcess:
-    """`productiv-bridge run` of one stream; it logs to a file and tells its port there."""
+    """`productiv-bridge run` of some streams; it logs to a file and tells its port there."""
 
-    def __init__(self, folder: Path, name: str, stream: str, settings: dict[str, Any]) -> None:
-        self._stream = stream
+    def __init__(self, folder: Path, name: str, streams: Sequence[str], settings: dict[str, Any]) -> None:
+        self._streams = streams
         self.config = folder / f"{name}.yaml"
         self.config.write_text(yaml.safe_dump(settings))
         self.log = folder / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
-        self._url = ""
+        self.url = ""
+        """Its operations port."""
         self._begun = 0
 
     def start(self) -> "BridgeProcess":
@@ -49,7 +50,7 @@ class BridgeProcess:
         self._begun = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "bridge", "run", "--config", str(self.config)]
-            command += ["--only", self._stream]
+            command += [word for stream in self._streams for word in ("--only", stream)]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
 
     def wait_until_started(self) -> None:
@@ -57,7 +58,7 @@ class BridgeProcess:
         begun = self._begun
         eventually(lambda: bool(self._events("started", begun)) or not self.running, "the bridge starts")
         assert self.running, f"the bridge ended at once:\n{self.log.read_text()}"
-        self._url = str(self._events("started", begun)[0]["operations_port"])
+        self.url = str(self._events("started", begun)[0]["operations_port"])
 
     def change(self, **sections: Any) -> None:
         """Changes sections of the configuration; counts at the next start."""
@@ -75,10 +76,25 @@ class BridgeProcess:
         self._process.kill()
         self._process.wait(PATIENCE)
 
+    def pause(self) -> None:
+        """SIGSTOP: it holds on to everything and does nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT, after `pause`: it goes on as if no time had passed."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
+        return self.exit_code()
+
+    def exit_code(self) -> int:
+        """Waits until it ends."""
+        assert self._process is not None
         return self._process.wait(PATIENCE)
 
     def close(self) -> None:
@@ -91,28 +107,27 @@ class BridgeProcess:
         return self._events(event, 0)
 
     def metric(self, name: str, **labels: str) -> float:
-        """The sum of a metric's samples with these labels, now; of its own stream unless they name one."""
-        stream = labels.get("stream", self._stream)
-        own = [sample for sample in self._scrape() if sample.labels.get("stream", stream) == stream]
-        return _sum(own, name, labels)
+        """The sum of a metric's samples with these labels, now; of its own streams unless they name another."""
+        own = {None, labels.get("stream"), *self._streams}
+        return _sum([each for each in self._scrape() if each.labels.get("stream") in own], name, labels)
 
     def books(self, stream: str | None = None) -> dict[str, int]:
-        """The columns of the books of its stream, or of this one, by the metrics of one scrape."""
+        """The columns of a stream's books (None: of the first), by the metrics of one scrape."""
         settled = ("delivered", "dead_lettered", "superseded", "in_doubt", "settled_before", "parked")
         columns = ("received", *settled, "handed_over")
-        samples, labels = self._scrape(), {"stream": stream or self._stream}
+        samples, labels = self._scrape(), {"stream": stream or self._streams[0]}
         books = {name: int(_sum(samples, f"bridge_records_{name}_total", labels)) for name in columns}
         return books | {"outstanding": int(_sum(samples, "bridge_records_outstanding", labels))}
 
     def _scrape(self) -> list[Sample]:
-        with urllib.request.urlopen(f"{self._url}/metrics/", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.url}/metrics/", timeout=10) as answer:
             families = text_string_to_metric_families(answer.read().decode())
         return [sample for family in families for sample in family.samples]
 
     def status(self, path: str) -> tuple[int, Any]:
         """Status and JSON body of a page of the operations port."""
         try:
-            with urllib.request.urlopen(f"{self._url}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"{self.url}{path}", timeout=10) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)

@@ -1,6 +1,7 @@
 """One stage for a flow test: topics, a sandbox API, producers, and as many bridges as it takes."""
 
 import json
+import ssl
 import urllib.request
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -39,6 +40,19 @@ def number_of(event: dict[str, Any]) -> int:
     return int(event["timestamp"]) - BEGIN
 
 
+def ask(
+    sandbox: SandboxServer,
+    path: str,
+    body: bytes | None = None,
+    method: str | None = None,
+    https: ssl.SSLContext | None = None,
+) -> Any:
+    """What the sandbox answers, as JSON."""
+    request = urllib.request.Request(sandbox.url + path, body, method=method)
+    with urllib.request.urlopen(request, timeout=30, context=https) as answer:
+        return json.load(answer)
+
+
 @dataclass
 class Stage:
     """What a test acts on. `topic` and `dead_letters` are its own; the API is a sandbox in this process."""
@@ -52,10 +66,14 @@ class Stage:
     in_doubt: str | None = None
     parked: str | None = None
     journal: str = "not-used"
+    decisions: str = "not-used"
+    https: ssl.SSLContext | None = None
     bridges: list[BridgeProcess] = field(default_factory=list)
 
-    def bridge(self, **sink: Any) -> BridgeProcess:
-        """One more bridge, not started yet; `sink` are settings of its sink."""
+    def bridge(
+        self, kafka: dict[str, Any] | None = None, productiv: dict[str, Any] | None = None, **sink: Any
+    ) -> BridgeProcess:
+        """One more bridge, not started yet, with other settings than usual of Kafka, the API and its sink."""
         settings = {
             "productiv": {
                 "api_url": self.sandbox.url,
@@ -63,13 +81,20 @@ class Stage:
                 "client_id": "sandbox",
                 "client_secret_file": str(self.secret_file),
                 "timeouts": {"read_seconds": 5},
+                **(productiv or {}),
             },
             "kafka": {
                 "bootstrap_servers": self.kafka.bootstrap,
                 "group_prefix": f"test-{self.topic}",
                 "create_topics": False,
                 "journal_topic": self.journal,
-                "settings": {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500},
+                "decisions_topic": self.decisions,
+                **(kafka or {}),
+                "settings": {
+                    "session.timeout.ms": 6000,
+                    "heartbeat.interval.ms": 500,
+                    **(kafka or {}).get("settings", {}),
+                },
             },
             "sinks": {
                 self.stream: {
@@ -86,7 +111,7 @@ class Stage:
             },
             "http": {"host": "127.0.0.1", "port": 0},
         }
-        made = BridgeProcess(self.folder, f"bridge-{len(self.bridges)}", self.stream, settings)
+        made = BridgeProcess(self.folder, f"bridge-{len(self.bridges)}", [self.stream], settings)
         self.bridges.append(made)
         return made
 
@@ -175,9 +200,7 @@ class Stage:
             offset += len(page)
 
     def _ask(self, path: str, body: bytes | None = None, method: str | None = None) -> Any:
-        request = urllib.request.Request(self.sandbox.url + path, body, method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+        return ask(self.sandbox, path, body, method, self.https)
 
     # -- Kafka's side --------------------------------------------------------------------------------------
 

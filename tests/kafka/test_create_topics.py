@@ -8,7 +8,8 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from bridge.core.errors import BridgeError
-from bridge.kafka.create_topics import DEAD_LETTER_BYTES, create_missing
+from bridge.kafka.create_topics import DEAD_LETTER_BYTES, create_cursors, create_missing
+from bridge.kafka.topics import load_outputs, overridden_output
 from tests.kafka.records import usage_topic
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
@@ -58,6 +59,31 @@ def test_topics_are_created_as_described() -> None:
     assert admin.bounds == [7, 7, 7]
 
 
+def test_outputs_are_created_as_described_and_bear_the_times_of_their_records() -> None:
+    admin, outputs = Admin(), load_outputs()
+    assert create_missing(admin, [outputs["audit_events"], outputs["apps"]], 3) == [
+        "productiv.audit-events",
+        "productiv.apps",
+    ]
+    events = admin.asked["productiv.audit-events"]
+    assert (events.num_partitions, events.replication_factor) == (6, 3)
+    assert events.config == {
+        "cleanup.policy": "delete",
+        "retention.ms": str(400 * 24 * 3600 * 1000),
+        "message.timestamp.type": "CreateTime",
+    }
+    assert admin.asked["productiv.apps"].config["cleanup.policy"] == "compact"
+
+
+def test_cursors_are_kept_for_ever_and_may_be_long() -> None:
+    admin = Admin()
+    assert create_cursors(admin, "cursors", 3) == ["cursors"]
+    cursors = admin.asked["cursors"]
+    assert (cursors.num_partitions, cursors.replication_factor) == (12, 3)
+    assert cursors.config["cleanup.policy"] == "compact"
+    assert cursors.config["max.message.bytes"] == str(16 * 1024 * 1024)
+
+
 def test_topics_that_exist_are_left_alone() -> None:
     admin = Admin(existing=(TOPIC.topic,))
     assert create_missing(admin, [TOPIC], 1) == [DEAD, PARKED]
@@ -97,3 +123,13 @@ def test_real_topics_are_as_described(kafka: Cluster[Broker]) -> None:
     assert create_missing(admin, [topic], -1) == [name, f"{name}.dead", f"{name}.parked"]
     assert create_missing(admin, [topic], -1) == []
     assert (kafka.partitions(name), kafka.partitions(f"{name}.dead")) == (6, 1)
+
+
+@pytest.mark.real_kafka
+def test_real_topics_of_sources_are_as_described(kafka: Cluster[Broker]) -> None:
+    output = overridden_output(load_outputs()["executions"], kafka.unique("executions"), None)
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+    cursors = kafka.unique("cursors")
+    assert create_missing(admin, [output], -1) == [output.topic]
+    assert create_cursors(admin, cursors, -1) == [cursors]
+    assert (kafka.partitions(output.topic), kafka.partitions(cursors)) == (6, 12)

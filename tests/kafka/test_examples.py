@@ -15,6 +15,7 @@ from tests.kafka.records import messages, refusals
 pytestmark = pytest.mark.docs_agree
 
 TOPICS = topics.load_all()
+OUTPUTS = topics.load_outputs()
 FORMATS = ("json", "avro", "avro_registry")
 
 
@@ -72,11 +73,15 @@ def texts_in(value: object) -> list[str]:
 
 def test_every_stream_has_its_files_and_every_file_its_stream() -> None:
     schemas = folder("schemas")
-    assert {path.stem for path in schemas.glob("*.avsc")} == set(SINKS)
+    assert {path.stem for path in schemas.glob("*.avsc")} == {*SINKS, *OUTPUTS}
     assert set(TOPICS) == set(SINKS)
     examples = {f"{stream}.{kind}.ndjson" for stream in SINKS for kind in ("valid", "invalid")}
+    examples |= {f"{output}.valid.ndjson" for output in OUTPUTS}
     assert {path.name for path in (schemas / "examples").iterdir()} == examples
-    assert {topic.schema_file for topic in TOPICS.values()} == {path.name for path in schemas.glob("*.avsc")}
+    used = {topic.schema_file for topic in TOPICS.values()} | {
+        topic.schema_file for topic in OUTPUTS.values()
+    }
+    assert used == {path.name for path in schemas.glob("*.avsc")}
 
 
 @pytest.mark.parametrize("stream", SINKS)

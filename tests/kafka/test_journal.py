@@ -52,12 +52,13 @@ def test_the_next_owner_reads_what_was_written_and_not_deleted(journals: Journal
         await first.lease(0).write({"b": entry("b")})
         await first.lease(1).write({"c": entry("c", 1)})
         await first.lease(0).write({"a": entry("a", state=State.ACCEPTED)})
-        first.lease(0).forget(["b"])
+        first.lease(0).write_later({"b": None, "e": entry("e")})
         await first.lease(0).write({"d": entry("d")})
         left = await journals.process().take_over([0])
         assert {each.batch: each for each in left[0]} == {
             "a": entry("a", state=State.ACCEPTED),
             "d": entry("d"),
+            "e": entry("e"),
         }
 
     play(scene, journals)

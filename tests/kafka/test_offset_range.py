@@ -87,9 +87,7 @@ def test_a_topic_that_does_not_exist_is_named_and_not_created(any_kafka: Cluster
     topic = any_kafka.unique("nowhere")
     with closing(range_consumer({"bootstrap.servers": any_kafka.bootstrap}, "reader")) as consumer:
         for _ in range(2):
-            with pytest.raises(
-                BridgeError, match=rf"topic {topic} does not exist; sinks\.usage\.topic names"
-            ):
+            with pytest.raises(BridgeError, match=rf"topic {topic} does not exist; sinks\.usage names"):
                 offset_ranges(consumer, usage_topic(topic=topic), 0, 1)
 
 

@@ -1,5 +1,7 @@
 """A chunk of messages becomes documents and refusals, whatever is in it."""
 
+import tracemalloc
+
 import orjson
 import pytest
 from hypothesis import given
@@ -78,6 +80,8 @@ def test_neighbours_of_a_bad_record_are_delivered() -> None:
             "its first byte is 0, as if a schema registry's serializer",
         ),
         (b"\xff\xfe" * 500_000, "undecodable", "the value is not UTF-8 text from byte 0 on"),
+        (b"\xef\xbb\xbf" + GOOD_VALUE, "undecodable", "the value is not JSON from character 0 on"),
+        (GOOD_VALUE.decode().encode("utf-16"), "undecodable", "the value is not UTF-8 text from byte 0 on"),
         (b" " * 5_000_000, "too_large", "the value has 5000000 bytes where 1048576 are allowed"),
     ],
 )
@@ -97,6 +101,28 @@ def test_a_repeated_field_counts_as_last_written() -> None:
 def test_the_size_limit_takes_what_is_just_long_enough() -> None:
     assert decode([GOOD_VALUE], max_record_bytes=len(GOOD_VALUE)).docs == [GOOD_DOC]
     assert decode([GOOD_VALUE], max_record_bytes=len(GOOD_VALUE) - 1).refused[0].reason == "too_large"
+
+
+def test_a_chunk_of_long_values_is_never_in_memory_as_a_whole() -> None:
+    """As objects, lists of empty objects take twenty times their bytes."""
+    bomb = b'{"x":[' + b"{}," * 5000 + b"{}]," + GOOD_VALUE[1:]
+    decoder = serde.decoder(USAGE, usage_topic(), max_record_bytes=len(bomb))
+    chunk = messages([bomb] * 20)
+    tracemalloc.start()
+    try:
+        decoded = decoder.decode(chunk)
+        assert tracemalloc.get_traced_memory()[1] < 100 * len(bomb)
+    finally:
+        tracemalloc.stop()
+    assert [origin.offset() for origin in decoded.origins] == list(range(20))
+
+
+@given(st.lists(st.integers(0, 5)), st.integers(1, 12))
+def test_a_chunk_that_is_cut_comes_through_as_if_it_were_not(lengths: list[int], most: int) -> None:
+    values = [b"x" * length for length in lengths]
+    parts = [values[part] for part in serde._parts(values, most)]
+    assert [value for part in parts for value in part] == values
+    assert all(sum(map(len, part)) <= most or len(part) == 1 for part in parts)
 
 
 PIECES = st.sampled_from(

@@ -12,6 +12,7 @@ from tests.kafka_broker.broker import BrokerFailed
 from tests.kafka_broker.java import find_java
 from tests.kafka_broker.ports import free_port
 from tests.kafka_broker.ready import wait_until_ready
+from tests.kafka_broker.secured import Secured
 from tests.kafka_broker.settings import CLUSTER_ID, HEAP, SETTINGS
 
 _LOG4J = """\
@@ -26,21 +27,26 @@ _STOP_SECONDS = 30
 
 
 class LocalBroker:
-    """A node with its data, settings and log in one folder."""
+    """A node with its data, settings and log in one folder; `secured` adds listeners of that kind."""
 
     kind = "local"
 
-    def __init__(self, java: str, class_path: Sequence[Path], folder: Path) -> None:
+    def __init__(
+        self, java: str, class_path: Sequence[Path], folder: Path, secured: Secured | None = None
+    ) -> None:
         self._java = [*_ends_with_its_parent(), java, HEAP, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
         self._class_path = os.pathsep.join(str(jar) for jar in class_path)
         self._folder = folder
+        self.secured = secured
         self._process: subprocess.Popen[bytes] | None = None
+        self._controller = ""
         self.bootstrap = ""
 
     def start(self) -> None:
         """Starts the node; the first time on a fresh folder and fresh ports."""
         if not self.bootstrap:
             self._lay_out()
+        self._write_settings()
         self._spawn()
         try:
             wait_until_ready(self.bootstrap, lambda: self._running().poll() is None)
@@ -100,19 +106,25 @@ class LocalBroker:
         return self._process
 
     def _lay_out(self) -> None:
-        port, controller = free_port(), free_port()
+        self.bootstrap, self._controller = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / "log4j2.properties").write_text(_LOG4J)
+        self._write_settings()
+        self._format_storage()
+
+    def _write_settings(self) -> None:
+        listeners = f"PLAINTEXT://{self.bootstrap},CONTROLLER://{self._controller}"
+        advertised = f"PLAINTEXT://{self.bootstrap}"
         settings = SETTINGS | {
-            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
-            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "listeners": listeners,
+            "advertised.listeners": advertised,
+            "controller.quorum.voters": f"1@{self._controller}",
             "log.dirs": str(self._folder / "data"),
         }
-        self._folder.mkdir(parents=True, exist_ok=True)
+        if self.secured is not None:
+            settings |= self.secured.settings(listeners, advertised)
         text = "".join(f"{key}={value}\n" for key, value in settings.items())
         (self._folder / "server.properties").write_text(text)
-        (self._folder / "log4j2.properties").write_text(_LOG4J)
-        self._format_storage()
-        self.bootstrap = f"127.0.0.1:{port}"
 
     def _format_storage(self) -> None:
         tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", "server.properties"]
@@ -147,13 +159,13 @@ def _ends_with_its_parent() -> list[str]:
     return prefix if works else []
 
 
-def start_local(folder: Path) -> LocalBroker:
+def start_local(folder: Path, secured: Secured | None = None) -> LocalBroker:
     """A local broker in a folder of its own, started.
 
     Raises:
         NotAvailable: Java or the jars are not to be had.
         BrokerFailed: they are, but the broker does not run.
     """
-    broker = LocalBroker(find_java(), jars.fetch(), folder)
+    broker = LocalBroker(find_java(), jars.fetch(), folder, secured)
     broker.start()
     return broker

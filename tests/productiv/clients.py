@@ -28,6 +28,7 @@ SETTINGS = ClientSettings(
     pool_timeout=5,
     max_connections=8,
     rate=None,
+    export_rate=None,
     retry_after_cap=300,
 )
 

@@ -34,9 +34,7 @@ async def test_a_request_carries_what_the_contract_says() -> None:
 async def test_an_app_that_no_address_can_hold_is_rejected_as_a_whole(app: str) -> None:
     service = Service()
     async with service.client() as client:
-        assert await publish(client, app) == Rejected(
-            0, "the app id cannot be part of an address", whole=True
-        )
+        assert await publish(client, app) == Rejected(0, "an id cannot be part of an address", whole=True)
     assert service.api == []
 
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.json_text import json_text
+from bridge.core.polling import Page
 from bridge.core.stream import Operation
 from bridge.productiv.contracts import CONTRACTS, Call, Contract, Question
 from bridge.streams import SINKS
@@ -33,7 +34,7 @@ def test_every_field_of_a_stream_has_a_name_on_the_wire(contract: Contract, stre
 
 
 def test_usage_events_look_as_described() -> None:
-    assert (USAGE.method, USAGE.target("500123")) == (
+    assert (USAGE.method, USAGE.target({"app": "500123"})) == (
         "POST",
         "/services/push/v1/customer/apps/500123/usage-events",
     )
@@ -45,7 +46,7 @@ def test_usage_events_look_as_described() -> None:
 
 @given(st.text(min_size=1).filter(lambda app: app not in (".", "..")))
 def test_an_app_id_stays_one_segment(app: str) -> None:
-    segments = USAGE.target(app).split("/")
+    segments = USAGE.target({"app": app}).split("/")
     assert len(segments) == 8
     assert unquote(segments[6]) == app
     assert not set(segments[6]) & set("?#%/ ") - {"%"}
@@ -54,7 +55,7 @@ def test_an_app_id_stays_one_segment(app: str) -> None:
 @pytest.mark.parametrize("app", ["", ".", "..", "\ud800"])
 def test_an_app_id_that_no_path_can_hold_is_refused(app: str) -> None:
     with pytest.raises(ValueError, match=r"only dots|surrogates"):
-        USAGE.target(app)
+        USAGE.target({"app": app})
 
 
 def test_fields_go_out_under_their_names_on_the_wire() -> None:
@@ -75,7 +76,7 @@ def test_fields_go_out_under_their_names_on_the_wire() -> None:
 )
 def test_pushes_look_as_described(operation: Operation, method: str, path: str, envelope: str) -> None:
     call = CALLS[operation]
-    assert (call.method, call.target("500/123")) == (method, f"/services/push/v1/customer/{path}")
+    assert (call.method, call.target({"app": "500/123"})) == (method, f"/services/push/v1/customer/{path}")
     assert (call.max_records, set(call.scopes)) == (1000, {WRITE})
     docs = [dict.fromkeys(call.fields, "x")]
     assert orjson.loads(call.body(docs)) == {envelope: docs}
@@ -83,7 +84,7 @@ def test_pushes_look_as_described(operation: Operation, method: str, path: str, 
 
 def test_the_org_chart_is_about_no_app_and_takes_custom_fields_beside_the_people() -> None:
     call = CALLS[Operation.PUBLISH_ORG_CHART]
-    assert call.target("") == call.target("..") == "/services/push/v1/customer/org-chart"
+    assert call.target({"app": ""}) == call.target({"app": ".."}) == "/services/push/v1/customer/org-chart"
     fields = [{"name": "Entity", "type": "string"}]
     body = orjson.loads(call.body([{"email": "ann@example.com"}], {"custom_fields": fields}))
     assert body == {"users": [{"email": "ann@example.com"}], "customFieldsConfig": fields}
@@ -91,19 +92,29 @@ def test_the_org_chart_is_about_no_app_and_takes_custom_fields_beside_the_people
         USAGE.body([], {"custom_fields": fields})
 
 
+PUSH, EXPORT = "/services/push/v1/customer", "/services/export/v1/customer"
+
+
 @pytest.mark.parametrize(
     ("operation", "method", "path", "scope"),
     [
-        (Operation.GET_USERS, "GET", "/services/push/v1/customer/apps/7/users", WRITE),
-        (Operation.REGISTER_APP, "POST", "/services/push/v1/customer/apps", WRITE),
-        (Operation.GET_APP_SUMMARIES, "GET", "/services/export/v1/customer/app-summaries", READ),
-        (Operation.GET_UPLOAD_URLS, "GET", "/services/push/v1/customer/apps/7/upload", WRITE),
+        (Operation.GET_USERS, "GET", f"{PUSH}/apps/7/users", WRITE),
+        (Operation.REGISTER_APP, "POST", f"{PUSH}/apps", WRITE),
+        (Operation.GET_UPLOAD_URLS, "GET", f"{PUSH}/apps/7/upload", WRITE),
+        (Operation.GET_APP_SUMMARIES, "GET", f"{EXPORT}/app-summaries", READ),
+        (Operation.GET_APP_DETAILS, "GET", f"{EXPORT}/app-details/7", READ),
+        (Operation.LIST_WORKFLOWS, "GET", f"{EXPORT}/provisioning-workflows", READ),
+        (Operation.LIST_EXECUTIONS, "GET", f"{EXPORT}/provisioning-workflows/w%2F1/executions", READ),
+        (Operation.GET_EXECUTION, "GET", f"{EXPORT}/provisioning-workflows/w%2F1/executions/e%3D2", READ),
+        (Operation.GET_AUDIT_EVENTS, "GET", f"{EXPORT}/audit-events", READ),
     ],
 )
 def test_questions_look_as_described(operation: Operation, method: str, path: str, scope: str) -> None:
     question = QUESTIONS[operation]
-    assert (question.method, question.target("7"), set(question.scopes)) == (method, path, {scope})
+    place = {"app": "7", "workflow": "w/1", "execution": "e=2"}
+    assert (question.method, question.target(place), set(question.scopes)) == (method, path, {scope})
     assert question.repeatable == (method == "GET")
+    assert question.export == path.startswith(EXPORT)
 
 
 def test_what_is_asked_goes_out_under_its_names_on_the_wire() -> None:
@@ -122,9 +133,28 @@ def test_what_is_asked_goes_out_under_its_names_on_the_wire() -> None:
 
 
 def test_an_answer_comes_under_our_names_without_what_is_null_or_unknown() -> None:
-    app: dict[str, Any] = {"ApplicationId": "7", "AppName": "CRM", "AppStatus": None, "Capabilities": []}
-    assert QUESTIONS[Operation.GET_APP_SUMMARIES].rows({"apps": [app]}) == [{"app_id": "7", "name": "CRM"}]
-    assert QUESTIONS[Operation.REGISTER_APP].rows({"appId": "7"}) == [{"app_id": "7"}]
+    user: dict[str, Any] = {"email": "a@example.com", "role": None, "team": "x"}
+    assert QUESTIONS[Operation.GET_USERS].page({"users": [user]}).rows == [{"email": "a@example.com"}]
+    assert QUESTIONS[Operation.REGISTER_APP].page({"appId": "7"}).rows == [{"app_id": "7"}]
+
+
+def test_an_export_keeps_what_is_not_described_under_its_own_name() -> None:
+    app: dict[str, Any] = {"ApplicationId": "7", "AppStatus": None, "Capabilities": [1], "appName": "odd"}
+    page = QUESTIONS[Operation.GET_APP_SUMMARIES].page({"apps": [app]})
+    assert page.rows == [{"applicationId": "7", "Capabilities": [1], "appName": "odd"}]
+    assert page.next_page is None
+
+
+@pytest.mark.parametrize(("token", "next_page"), [("more", "more"), ("", None), (None, None)])
+def test_pages_follow_where_the_description_knows_of_them(token: str | None, next_page: str | None) -> None:
+    events = QUESTIONS[Operation.GET_AUDIT_EVENTS]
+    assert events.page({"events": [], "nextPageToken": token}) == Page([], next_page)
+    assert events.query({"startTime": ["a"], "page": ["more"]}) == [
+        ("startTime", "a"),
+        ("nextPageToken", "more"),
+    ]
+    with pytest.raises(ValueError, match="is no text"):
+        events.page({"events": [], "nextPageToken": 7})
 
 
 @pytest.mark.parametrize(
@@ -143,7 +173,7 @@ def test_an_answer_comes_under_our_names_without_what_is_null_or_unknown() -> No
 def test_an_answer_that_is_not_as_described_never_passes_for_an_empty_one(answer: Any, why: str) -> None:
     question: Question = QUESTIONS[Operation.GET_USERS]
     with pytest.raises(ValueError, match=why):
-        question.rows(answer)
+        question.page(answer)
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ async def test_an_app_is_registered() -> None:
 
 async def test_summaries_need_a_token_of_their_own_scope() -> None:
     asking = Asking(ok({"apps": [{"ApplicationId": "7", "AppName": "CRM"}]}))
-    assert await asking.questions.summaries() == [{"app_id": "7", "name": "CRM"}]
+    assert await asking.questions.summaries() == [{"applicationId": "7", "appName": "CRM"}]
     assert b"report.read" in asking.service.tokens[0].content
 
 
@@ -150,7 +150,7 @@ async def test_an_answer_that_cannot_be_read_is_no_empty_list(body: bytes, why: 
 @pytest.mark.parametrize("app", ["", "..", "\ud800"])
 async def test_an_app_that_no_address_can_hold_is_not_asked_about(app: str) -> None:
     asking = Asking()
-    with pytest.raises(ApiError, match="the app id cannot be part of an address"):
+    with pytest.raises(ApiError, match="an id cannot be part of an address"):
         await asking.questions.users(app)
 
 

@@ -2,11 +2,14 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 
 from bridge.core.outcome import Accepted, Denied, InDoubt, Rejected, Throttled, Unavailable
+from bridge.core.stream import Operation
+from bridge.productiv.client import Client
 from bridge.productiv.exchange import MAX_ANSWER_BYTES
 from tests.productiv.clients import client_on, publish
 from tests.productiv.wire import Do, Script, Seen, Wire, reply
@@ -186,18 +189,32 @@ async def test_a_cancelled_call_gives_its_connection_back() -> None:
         assert await publish(client) == Accepted()
 
 
-async def test_the_rate_is_kept_also_by_callers_at_once_and_by_second_tries() -> None:
+async def export(client: Client) -> object:
+    return await client.ask(Operation.GET_APP_SUMMARIES)
+
+
+@pytest.mark.parametrize(("call", "limit"), [(publish, "rate"), (export, "export_rate")])
+async def test_the_rate_is_kept_also_by_callers_at_once_and_by_second_tries(
+    call: Callable[[Client], Awaitable[object]], limit: str
+) -> None:
     times: list[float] = []
 
     def timed(request: Seen) -> Script:
         times.append(asyncio.get_running_loop().time())
         return [reply(401)] if len(times) == 1 else [OK]
 
-    async with Wire(timed) as wire, client_on(wire.url, rate=50) as client:
-        await asyncio.gather(*(publish(client) for _ in range(5)))
+    settings: dict[str, Any] = {limit: 50}
+    async with Wire(timed) as wire, client_on(wire.url, **settings) as client:
+        await asyncio.gather(*(call(client) for _ in range(5)))
     assert len(times) == 6
     # Sent 20 ms apart. A request may be held up on its way but all six cannot come closer than this.
     assert times[-1] - times[0] > 4 * 0.02
+
+
+async def test_what_is_pushed_does_not_wait_for_what_is_exported() -> None:
+    async with always(OK) as wire, client_on(wire.url, export_rate=0.001) as client:
+        await export(client)
+        assert await publish(client) == Accepted()
 
 
 async def test_a_proxy_of_the_environment_is_not_used_on_the_same_machine(

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import ssl
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -51,6 +52,7 @@ class Wire:
     respond: Callable[[Seen], Script]
     token: bytes = token_reply()
     reads_batches: bool = True
+    tls: ssl.SSLContext | None = None
     seen: list[Seen] = field(default_factory=list)
     tokens_asked: list[Seen] = field(default_factory=list)
     connections: int = 0
@@ -58,9 +60,9 @@ class Wire:
 
     async def __aenter__(self) -> Self:
         self._tasks: set[asyncio.Task[None]] = set()
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self.tls)
         self.port: int = self._server.sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
         return self
 
     async def __aexit__(

@@ -46,9 +46,12 @@ Each label has a handful of values; no app, e-mail address or topic is ever amon
 | `stream` | the streams that run, such as `usage`, and `usage.parked` for what comes from its parking topic |
 | `operation` | the API calls, such as `publish_usage_events` |
 | `outcome` | `accepted`, `throttled`, `unavailable`, `in_doubt`, `rejected`, `denied` |
-| `result` | of reconciling an app: `equal`, `applied`, `failed`, or `refused_` and why |
+| `result` | of reconciling an app: `equal`, `applied`, `failed`, or `refused_` and why; \
+of a source's round: `done`, an outcome, `future`, `not_as_described`, `refused`, `vanished` |
+| `output` | the topics that sources fill, by the names of their files in `topics/` |
 | `kind` | of what was found: `adds`, `changes`, `leavers`; done: `posted`, `deleted`, `rejected` |
 | `reason` | `undecodable`, `invalid`, `unknown_app`, `too_large`, `rejected` |
+| `limit` | the limit of the flood guard: `consecutive`, `share` |
 | `field` | the declared field that a finding is about: `managerEmail`, `snapshot` |
 | `problem` | what was found: `unknown`, `cycle`, `late` |
 | `version` | the version of the bridge |

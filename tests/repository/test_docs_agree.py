@@ -1,5 +1,6 @@
 """What the documents list is what there is."""
 
+import ast
 import re
 from pathlib import Path
 from typing import get_args
@@ -12,7 +13,9 @@ from tests.telemetry.in_use import used
 
 pytestmark = pytest.mark.docs_agree
 
-METRICS = Path(__file__).parents[2] / "docs" / "metrics.md"
+ROOT = Path(__file__).parents[2]
+OUTCOMES = [outcome.label for outcome in get_args(Outcome)]
+METRICS = ROOT / "docs" / "metrics.md"
 
 
 def labels_listed() -> dict[str, str]:
@@ -51,5 +54,16 @@ def test_every_label_is_explained_and_no_other() -> None:
 
 
 def test_all_outcomes_are_listed() -> None:
-    outcomes = [outcome.label for outcome in get_args(Outcome)]
-    assert re.findall(r"`(\w+)`", labels_listed()["outcome"]) == outcomes
+    assert re.findall(r"`(\w+)`", labels_listed()["outcome"]) == OUTCOMES
+
+
+def test_all_results_of_a_round_are_listed() -> None:
+    labels = {
+        ast.unparse(node.args[0])
+        for path in (ROOT / "bridge").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "RoundFailed"
+    }
+    listed = re.findall(r"`(\w+)`", labels_listed()["result"].partition("of a source's round: ")[2])
+    own = {ast.literal_eval(label) for label in labels - {"error.outcome.label"}}
+    assert {"done", *own} - {*OUTCOMES} == {*listed}

@@ -1,12 +1,16 @@
+import asyncio
 import socket
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import httpx2
 import orjson
 import pytest
 
+from bridge.sandbox.connection import CONNECTION, Dropped, Exchange
 from bridge.sandbox.fault_kinds import KINDS
 from tests.sandbox.conftest import Start
 from tests.sandbox.driver import Driver, Hands, event, events
@@ -72,6 +76,22 @@ def test_a_reset_before_the_batch_is_taken(sandbox: Driver) -> None:
         connection.recv(1)
     assert accepted(sandbox) == 0
     assert sandbox.requests() == {"reset": 1}
+
+
+def test_a_reset_of_a_client_that_has_left_already() -> None:
+    async def gone() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def reset() -> None:
+        async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0) as server:
+            _, client = await asyncio.open_connection(*server.sockets[0].getsockname())
+            client.close()
+            await client.wait_closed()
+            connection = SimpleNamespace(transport=client.transport, ending=asyncio.Event())
+            exchange = Exchange({"state": {CONNECTION: connection}}, gone, AsyncMock(), asyncio.sleep)
+            await exchange.drop(Dropped("reset"))
+
+    asyncio.run(reset())
 
 
 def test_a_reset_after_the_batch_was_taken(sandbox: Driver) -> None:
@@ -321,6 +341,7 @@ def test_a_fault_that_is_no_json_is_refused(sandbox: Driver) -> None:
     assert sandbox.http.post("/_sandbox/faults", content=b"{").status_code == 400
 
 
-def test_every_kind_has_a_test_here() -> None:
-    text = Path(__file__).read_text()
+def test_every_kind_has_a_test() -> None:
+    here = Path(__file__)
+    text = here.read_text() + here.with_name("test_list_faults.py").read_text()
     assert [kind for kind in KINDS if f'fault("{kind}"' not in text] == []

@@ -35,6 +35,43 @@ def test_a_clock_set_back_takes_nothing_away() -> None:
     assert limit.refuse_for() is None
 
 
+def test_the_most_in_any_one_second_slides_and_counts_the_refused() -> None:
+    hands = Hands()
+    limit = RateLimit(2, hands.clock)
+    for seconds in (0, 0.75, 0.125, 0.125, 5, 0.5):
+        hands.now += seconds
+        limit.refuse_for()
+    assert limit.most_in_a_second == 3, "the one at 0 is a whole second before the one at 1"
+    hands.now -= 50
+    assert [limit.refuse_for() for _ in range(4)].count(None) < 4
+    assert limit.most_in_a_second == 4
+    limit.reset()
+    assert limit.most_in_a_second == 0
+
+
+SUMMARIES = "/services/export/v1/customer/app-summaries"
+
+
+def test_calls_that_read_share_a_limit_of_their_own(start: Start) -> None:
+    driver = start()
+    paths = [SUMMARIES, SUMMARIES.replace("app-summaries", "audit-events")]
+    answers = [driver.call("GET", paths[number % 2]) for number in range(21)]
+    assert [answer.status_code for answer in answers] == [200] * 20 + [429]
+    assert answers[20].headers["retry-after"] == "1"
+    assert driver.publish([event()]).status_code == 200
+    figures = {"requests_per_second": 20, "violations": 1, "most_in_a_second": 21}
+    assert driver.state()["export_rate_limit"] == figures
+    assert driver.state()["rate_limit"] is None
+    driver.http.post("/_sandbox/reset")
+    assert driver.state()["export_rate_limit"] == {**figures, "violations": 0, "most_in_a_second": 0}
+
+
+def test_calls_that_read_may_have_no_limit_of_their_own_and_share_the_general_one(start: Start) -> None:
+    driver = start(export_rate_limit=None, rate_limit=30)
+    assert [driver.call("GET", SUMMARIES).status_code for _ in range(31)] == [200] * 30 + [429]
+    assert driver.state()["export_rate_limit"] is None
+
+
 def test_over_the_limit_is_429_and_counted_and_tokens_are_free(start: Start, hands: Hands) -> None:
     driver = start(rate_limit=2)
     driver.login()
@@ -42,7 +79,8 @@ def test_over_the_limit_is_429_and_counted_and_tokens_are_free(start: Start, han
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[2].headers["retry-after"] == "1"
     assert driver.usage()["accepted"] == 2
-    assert driver.state()["rate_limit"] == {"requests_per_second": 2, "violations": 1}
+    figures = {"requests_per_second": 2, "violations": 1, "most_in_a_second": 3}
+    assert driver.state()["rate_limit"] == figures
     hands.now += 0.5
     assert driver.publish([event(9)]).status_code == 200
     driver.http.post("/_sandbox/reset")

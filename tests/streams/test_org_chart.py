@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from bridge.config import Settings, load
-from bridge.config.sections import SECTIONS
+from bridge.config.sections import SINK_SECTIONS
 from bridge.core.errors import ConfigError
 from bridge.core.gate import GateBounds
 from bridge.core.record import Decoded, Doc
@@ -66,7 +66,9 @@ def test_custom_fields_that_cannot_be_are_refused(fields: dict[str, str], why: s
 
 def test_its_settings_are_part_of_its_section_and_of_no_other() -> None:
     own = OrgChartOptions.model_fields.keys()
-    assert {name for name, section in SECTIONS.items() if own <= section.model_fields.keys()} == {"org_chart"}
+    assert {name for name, section in SINK_SECTIONS.items() if own <= section.model_fields.keys()} == {
+        "org_chart"
+    }
     sinks = Settings.model_validate({"sinks": {"org_chart": {"mode": "snapshot"}}}).sinks
     assert isinstance(sinks["org_chart"], OrgChartOptions)
     assert sinks["org_chart"].mode == "snapshot"

@@ -1,13 +1,17 @@
 """Metrics of a process in which one of everything has happened, so that each has something to show."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from bridge.core.engine import Engine
 from bridge.core.gate import Finding
 from bridge.core.outcome import Accepted
+from bridge.core.polling import Emission, Write
 from bridge.core.record import Refused
 from bridge.telemetry.metrics import Metrics
 from tests.core.records import STREAM, At, engine, limits, run_of
+
+SOURCE = "audit_events"
 
 
 @dataclass
@@ -17,6 +21,16 @@ class View:
     engine: Engine
     lag: int | None = None
     in_doubt: list[float] | None = None
+
+
+@dataclass
+class Source:
+    """One source at work."""
+
+    emitted: Mapping[str, int] = field(default_factory=lambda: {"audit_events": 1})
+    owned: bool = True
+    position: float | None = 100.0
+    entries: int | None = 3
 
 
 @dataclass(frozen=True)
@@ -38,6 +52,11 @@ def used() -> tuple[Metrics, View]:
     metrics.difference(STREAM.name, {"leavers": 2})
     metrics.reconciled(STREAM.name, "applied")
     metrics.reconciled_records(STREAM.name, deleted=2)
+    metrics.watch_source(SOURCE, Source())
+    metrics.round(SOURCE, "done", 0.5)
+    metrics.written(SOURCE, Write([Emission("audit_events", "7", None, late=90.0)], {}, rows=4))
+    metrics.gap(SOURCE, 60.0)
+    metrics.shortened(SOURCE)
     records = run_of(2)
     records.origins = [Dated((0, 0)), Dated((0, 1))]
     view.engine.receive(records, 0.0)

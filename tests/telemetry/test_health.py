@@ -35,14 +35,14 @@ def process() -> Iterator[Process]:
         yield made
 
 
-def ask(url: str, accept: str = "*/*") -> tuple[int, bytes, Message]:
+def ask(url: str, accept: str = "*/*", method: str = "GET") -> tuple[int, bytes, Message]:
     """Status, body and headers of a page; a redirect counts as an answer."""
 
     class AsItIs(urllib.request.HTTPRedirectHandler):
         def redirect_request(self, *_: object) -> None:
             return None
 
-    request = urllib.request.Request(url, headers={"Accept": accept})
+    request = urllib.request.Request(url, headers={"Accept": accept}, method=method)
     try:
         with urllib.request.build_opener(AsItIs).open(request, timeout=10) as answer:
             return answer.status, answer.read(), answer.headers
@@ -100,6 +100,16 @@ def test_metrics_come_as_openmetrics_to_whoever_asks(process: Process) -> None:
 
 def test_there_is_nothing_else(process: Process) -> None:
     assert ask(f"{process.url}/")[0] == 404
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"])
+@pytest.mark.parametrize("page", ["healthz", "readyz", "metrics"])
+def test_it_only_answers_questions(process: Process, page: str, method: str) -> None:
+    process.reasons = ["something"]
+    status, body, headers = ask(f"{process.url}/{page}", method=method)
+    assert status == 405
+    assert body == b"Method Not Allowed"
+    assert set(headers["Allow"].split(", ")) == {"GET", "HEAD"}
 
 
 def test_a_port_that_is_taken_is_explained() -> None:

@@ -23,14 +23,17 @@ BOUNDED = {
     "operation": "one of the API calls",
     "outcome": "one of the outcomes",
     "reason": "one of the reasons that Refused lists",
+    "limit": "consecutive or share",
     "field": "a field that a stream declares",
     "problem": "one of the few that a stream looks for",
-    "result": "equal, applied, failed, or refused for one of a few reasons",
+    "result": "equal, applied, failed, or refused for one of a few reasons; done, an outcome, or a few more",
+    "output": "one of the output topics' names",
     "kind": "posted, deleted, rejected; adds, changes, leavers",
     "version": "one in a process",
     "le": "a bucket",
 }
-UNITS = r"^(Records|Requests|Partitions|Offsets|Apps|Seconds|1 (while|once)|The version)\b"
+THINGS = "Records|Requests|Rounds|Rows|Times|Entries|Partitions|Offsets|Apps|Seconds"
+UNITS = rf"^({THINGS}|1 (while|once)|The version)\b"
 
 
 def families(metrics: Metrics) -> list[Metric]:
@@ -156,8 +159,8 @@ def test_books_are_read_when_asked() -> None:
 def test_gauges_are_read_when_asked() -> None:
     metrics, view = used()
     gauges = ("records_outstanding", "lag_records", "requests_in_flight", "assigned_partitions",
-              "lanes_waiting", "denied", "flood_guard_tripped", "apps_parked")  # fmt: skip
-    assert [stream_value(metrics, f"bridge_{gauge}") for gauge in gauges] == [0, 12, 0, 1, 0, 0, 0, 0]
+              "lanes_waiting", "denied", "apps_parked")  # fmt: skip
+    assert [stream_value(metrics, f"bridge_{gauge}") for gauge in gauges] == [0, 12, 0, 1, 0, 0, 0]
     assert stream_value(metrics, "bridge_concurrency_limit") == 16
     view.engine.receive(decoded(*((0, 10 + n, app, n) for n, app in enumerate("aabbc"))), 0.0)
     first, second = view.engine.take(0.0), view.engine.take(0.0)
@@ -166,7 +169,7 @@ def test_gauges_are_read_when_asked() -> None:
     view.engine.returned(first, Denied(401, "no"), 0.0)
     view.engine.park("d")
     view.lag = 4
-    assert [stream_value(metrics, f"bridge_{gauge}") for gauge in gauges] == [5, 4, 1, 1, 1, 1, 0, 1]
+    assert [stream_value(metrics, f"bridge_{gauge}") for gauge in gauges] == [5, 4, 1, 1, 1, 1, 1]
 
 
 def test_what_a_gate_holds_shows() -> None:
@@ -187,8 +190,16 @@ def test_a_tripped_guard_shows() -> None:
     metrics = Metrics(lambda: 0.0)
     view = View(engine(limits(flood=FloodLimits(consecutive=1, share=None, window=1))))
     metrics.watch(STREAM.name, view)
-    view.engine.receive(decoded(refused=((0, 0),)), 0.0)
-    assert stream_value(metrics, "bridge_flood_guard_tripped") == 1
+
+    def shown() -> list[float | None]:
+        name, limits = "bridge_flood_guard_tripped", ("consecutive", "share")
+        return [value(metrics, name, stream=STREAM.name, limit=limit) for limit in limits]
+
+    assert shown() == [0, 0]
+    assert not view.engine.admits(decoded(refused=((0, 0),)))
+    assert shown() == [1, 0]
+    view.engine.resume()
+    assert shown() == [0, 0]
 
 
 def test_dead_letters_are_counted_by_reason() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bridge.core.json_text import json_text
+from bridge.core.polling import Page
 from bridge.core.record import Doc
 from bridge.core.stream import Operation
 
@@ -35,13 +36,13 @@ class Call:
     def _renamed(self) -> bool:
         return any(field != name for field, name in self.fields.items())
 
-    def target(self, app: str) -> str:
-        """The path for an app, its id quoted so that it stays one segment.
+    def target(self, place: Mapping[str, str]) -> str:
+        """The path with the ids that `place` holds, each quoted so that it stays one segment.
 
         Raises:
-            ValueError: the id cannot be a path segment: it is empty, `.`, `..`, or not proper Unicode.
+            ValueError: an id cannot be a path segment: it is empty, `.`, `..`, or not proper Unicode.
         """
-        return _target(self.path, app)
+        return _target(self.path, place)
 
     def body(self, docs: Sequence[Doc], beside: Mapping[str, Any] = NOTHING) -> bytes:
         """The request body; the records go out as they are unless a field has another name on the wire.
@@ -60,9 +61,12 @@ class Call:
 class Question:
     """One operation whose answer is wanted: a list under the key `envelope`, or one object if that is None.
 
-    `fields` maps what we call a field of the answer to its name on the wire; those in `required` are texts
-    that every row must have. `sent` does the same for the fields of the request's body, `parameters` for its
-    query.
+    `path` has places such as `{app}`, `{workflow}` and `{execution}`. `fields` maps what we call a field of
+    the answer to its name on the wire; those in `required` are texts that every row must have. With
+    `keep_unknown` the other fields of a row are kept under their names on the wire, else left out. `sent`
+    does as `fields` for the request's body, `parameters` for its query. `paging` names the field of the
+    answer that holds the token of the next page, which the parameter `page` takes; None: all in one answer.
+    `export` says that the rate limit of the export API counts it.
     """
 
     method: str
@@ -73,15 +77,18 @@ class Question:
     required: frozenset[str]
     sent: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
+    paging: str | None = None
+    keep_unknown: bool = False
+    export: bool = False
 
     @property
     def repeatable(self) -> bool:
         """Whether asking again changes nothing, so that a lost answer may simply be asked for once more."""
         return self.method == "GET"
 
-    def target(self, app: str) -> str:
+    def target(self, place: Mapping[str, str]) -> str:
         """As `Call.target`."""
-        return _target(self.path, app)
+        return _target(self.path, place)
 
     def query(self, given: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
         """The query of the address: a parameter with several values is given once for each."""
@@ -95,8 +102,8 @@ class Question:
         """
         return json_text({self.sent[name]: value for name, value in given.items()}) if self.sent else None
 
-    def rows(self, document: object) -> list[Doc]:
-        """The answer under our names; what is null or not known is left out.
+    def page(self, document: object) -> Page:
+        """The answer under our names; what is null is left out.
 
         Raises:
             ValueError: it is not what the description says, in words that quote nothing of it. What looks
@@ -104,12 +111,20 @@ class Question:
         """
         if not isinstance(document, dict):
             raise ValueError("it is not a JSON object")
-        if document.get("nextPageToken"):
-            raise ValueError("it says that more pages follow, which the description does not know of")
         found = [document] if self.envelope is None else document.get(self.envelope)
         if not isinstance(found, list):
             raise ValueError(f"it has no list under {self.envelope!r}")
-        return [self._row(row) for row in found]
+        return Page([self._row(row) for row in found], self._next_page(document))
+
+    def _next_page(self, document: dict[str, Any]) -> str | None:
+        token = document.get(self.paging or "nextPageToken")
+        if not token:
+            return None
+        if self.paging is None:
+            raise ValueError("it says that more pages follow, which the description does not know of")
+        if not isinstance(token, str):
+            raise ValueError(f"what stands under {self.paging!r} is no text")
+        return token
 
     def _row(self, row: object) -> Doc:
         if not isinstance(row, dict):
@@ -117,7 +132,11 @@ class Question:
         for name in self.required:
             if not (isinstance(value := row.get(self.fields[name]), str) and value):
                 raise ValueError(f"an entry has no text under {self.fields[name]!r}")
-        return {ours: row[wire] for ours, wire in self.fields.items() if row.get(wire) is not None}
+        known = {ours: row[wire] for ours, wire in self.fields.items() if row.get(wire) is not None}
+        if not self.keep_unknown:
+            return known
+        described = set(self.fields.values())
+        return {name: value for name, value in row.items() if name not in described} | known
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +149,11 @@ class Contract:
     questions: Mapping[Operation, Question]
 
 
-def _target(path: str, app: str) -> str:
-    if "{app}" not in path:
-        return path
-    if app in ("", ".", ".."):
-        # Quoting leaves dots as they are, and clients and servers resolve such segments away, which would
-        # turn the request into one about something else.
-        raise ValueError("the app id is empty or only dots, and no path can hold that")
-    return path.replace("{app}", quote(app, safe=""))
+def _target(path: str, place: Mapping[str, str]) -> str:
+    for name, value in place.items():
+        if value in ("", ".", "..") and f"{{{name}}}" in path:
+            # Quoting leaves dots as they are, and clients and servers resolve such segments away, which would
+            # turn the request into one about something else.
+            raise ValueError(f"the {name} id is empty or only dots, and no path can hold that")
+        path = path.replace(f"{{{name}}}", quote(value, safe=""))
+    return path

@@ -16,6 +16,8 @@ READ = frozenset({"https://api.productiv.com/report.read"})
 
 _COMPANY = "/services/push/v1/customer"
 _APP = _COMPANY + "/apps/{app}"
+_EXPORT = "/services/export/v1/customer"
+_WORKFLOWS = _EXPORT + "/provisioning-workflows"
 
 
 def _same(*names: str) -> dict[str, str]:
@@ -100,20 +102,95 @@ QUESTIONS = {
             "url": "appUrl",
         },
     ),
+    # All export calls share a limit: the document says "20 requests per second" of three of the six, and not
+    # whether each has its own.
     # getAppSummaries: "the entire list of apps that are part of your company's portfolio".
     Operation.GET_APP_SUMMARIES: Question(
         method="GET",
-        path="/services/export/v1/customer/app-summaries",
+        path=f"{_EXPORT}/app-summaries",
         scopes=READ,
         envelope="apps",
         fields={
-            "app_id": "ApplicationId",
-            "name": "AppName",
-            "status": "AppStatus",
-            "vendor": "VendorName",
-            "category": "AppCategory",
+            "applicationId": "ApplicationId",
+            "appName": "AppName",
+            "appStatus": "AppStatus",
+            "vendorName": "VendorName",
+            "appCategory": "AppCategory",
         },
-        required=frozenset({"app_id"}),
+        required=frozenset({"applicationId"}),
+        keep_unknown=True,
+        export=True,
+    ),
+    # getAppDetails: what the summaries have, and more.
+    Operation.GET_APP_DETAILS: Question(
+        method="GET",
+        path=f"{_EXPORT}/app-details/{{app}}",
+        scopes=READ,
+        envelope=None,
+        fields={
+            "applicationId": "ApplicationId",
+            "appName": "AppName",
+            "appStatus": "AppStatus",
+            "vendorName": "VendorName",
+            "appCategory": "AppCategory",
+            "instances": "Instances",
+            "activity": "Activity",
+            "contracts": "Contracts",
+            "fiscalSpend": "FiscalSpend",
+            "compliance": "Compliance",
+            "ssoProtocols": "SSOProtocols",
+        },
+        required=frozenset({"applicationId"}),
+        keep_unknown=True,
+        export=True,
+    ),
+    # listProvisioningWorkflows: "the entire list".
+    Operation.LIST_WORKFLOWS: Question(
+        method="GET",
+        path=_WORKFLOWS,
+        scopes=READ,
+        envelope="workflows",
+        fields=_same("workflowId", "workflowName", "applicationId", "status"),
+        required=frozenset({"workflowId"}),
+        keep_unknown=True,
+        export=True,
+    ),
+    # listProvisioningExecutionSummaries: "within a time range", without saying of which of the two times.
+    Operation.LIST_EXECUTIONS: Question(
+        method="GET",
+        path=f"{_WORKFLOWS}/{{workflow}}/executions",
+        scopes=READ,
+        envelope="executions",
+        fields=_same("executionId", "workflowId", "status", "startTime", "endTime"),
+        required=frozenset({"executionId"}),
+        parameters=_same("startTime", "endTime"),
+        keep_unknown=True,
+        export=True,
+    ),
+    # getProvisioningWorkflowExecution: "suggested or actioned outcomes for matched users", and no times.
+    Operation.GET_EXECUTION: Question(
+        method="GET",
+        path=f"{_WORKFLOWS}/{{workflow}}/executions/{{execution}}",
+        scopes=READ,
+        envelope=None,
+        fields=_same("executionId", "workflowId", "status", "users"),
+        required=frozenset({"executionId"}),
+        keep_unknown=True,
+        export=True,
+    ),
+    # getAuditEvents: "a maximum of 500 events" a page. The vendor's pages add what `audit_events` calls its
+    # facts: ranges of 30 days at most, beginning at most 180 days ago, half-open.
+    Operation.GET_AUDIT_EVENTS: Question(
+        method="GET",
+        path=f"{_EXPORT}/audit-events",
+        scopes=READ,
+        envelope="events",
+        fields=_same("eventId", "eventType", "timestamp", "userEmail", "details"),
+        required=frozenset(),
+        parameters=_same("startTime", "endTime") | {"page": "nextPageToken"},
+        paging="nextPageToken",
+        keep_unknown=True,
+        export=True,
     ),
     # getBatchUploadUrls: one signed address for each file name.
     Operation.GET_UPLOAD_URLS: Question(

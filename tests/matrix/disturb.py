@@ -1,0 +1,110 @@
+"""What happens in the middle of a cell, and how much may go out twice for it."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tests.flows.process import eventually
+from tests.kafka_broker.ready import wait_until_ready
+from tests.matrix.cells import Disturbance
+from tests.matrix.oracle import STREAMS
+from tests.matrix.scene import PARTITIONS, SESSION_MS, Scene
+
+if TYPE_CHECKING:
+    from tests.kafka_broker.broker import OwnBroker
+
+PAUSE_SECONDS = SESSION_MS / 1000 + 1
+"""Longer than a consumer's session, so that both sides take the other for gone."""
+
+Offsets = dict[tuple[str, int], int]
+
+
+def nothing(scene: Scene) -> Offsets:
+    """All goes well."""
+    return scene.committed()
+
+
+def kill(scene: Scene) -> Offsets:
+    """SIGKILL, and a new start at once."""
+    bridge = scene.bridges[0]
+    bridge.kill()
+    before = scene.committed()
+    bridge.start()
+    return before
+
+
+def terminate(scene: Scene) -> Offsets:
+    """SIGTERM, an orderly end, and a new start."""
+    bridge = scene.bridges[0]
+    assert bridge.stop() == 0, "SIGTERM is an orderly end"
+    before = scene.committed()
+    bridge.start()
+    return before
+
+
+def join(scene: Scene) -> Offsets:
+    """A second member joins and gets partitions."""
+    before = scene.committed()
+    second = scene.bridge().start()
+    eventually(lambda: assigned(scene, -1) > 0, "the second member has partitions")
+    assert second.running
+    return before
+
+
+def leave(scene: Scene) -> Offsets:
+    """One of two members leaves in order."""
+    before = scene.committed()
+    assert scene.bridges.pop(0).stop() == 0, "SIGTERM is an orderly end"
+    eventually(lambda: assigned(scene, 0) == PARTITIONS * len(STREAMS), "the other has all partitions")
+    return before
+
+
+def restart(scene: Scene) -> Offsets:
+    """The broker stops in order and starts again."""
+    before = scene.committed()
+    _own_broker(scene).restart()
+    return before
+
+
+def pause(scene: Scene) -> Offsets:
+    """The broker stands still for longer than a session."""
+    before = scene.committed()
+    broker = _own_broker(scene)
+    broker.pause()
+    time.sleep(PAUSE_SECONDS)
+    broker.resume()
+    wait_until_ready(broker.bootstrap, lambda: True)
+    return before
+
+
+def reset(scene: Scene) -> Offsets:
+    """The groups' offsets are set back to half of what was committed, while nobody is there."""
+    bridge = scene.bridges[0]
+    assert bridge.stop() == 0, "SIGTERM is an orderly end"
+    before = {part: offset // 2 for part, offset in scene.committed().items()}
+    scene.reset_offsets(before)
+    bridge.start()
+    return before
+
+
+DISTURB: dict[Disturbance, Callable[[Scene], Offsets]] = {
+    Disturbance.NONE: nothing,
+    Disturbance.KILL: kill,
+    Disturbance.TERM: terminate,
+    Disturbance.JOIN: join,
+    Disturbance.LEAVE: leave,
+    Disturbance.RESTART: restart,
+    Disturbance.PAUSE: pause,
+    Disturbance.RESET: reset,
+}
+"""Each returns the offsets committed when it struck: what was accepted beyond them may go out again."""
+
+
+def assigned(scene: Scene, bridge: int) -> int:
+    """How many partitions a bridge has, over all streams."""
+    return int(scene.bridges[bridge].metric("bridge_assigned_partitions"))
+
+
+def _own_broker(scene: Scene) -> "OwnBroker":
+    broker: OwnBroker = scene.kafka.broker  # type: ignore[assignment]  # cells say that they need it
+    return broker

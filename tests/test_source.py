@@ -1,0 +1,357 @@
+"""The loop API → Kafka: what it asks, commits and remembers, and what becomes of it on bad days."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from bridge.core.backoff import Backoff
+from bridge.core.errors import BridgeError
+from bridge.core.outcome import Denied, Rejected, Unavailable
+from bridge.core.polling import (
+    Ask,
+    Cursor,
+    Emission,
+    Gap,
+    Json,
+    Page,
+    Round,
+    RoundFailed,
+    Shortened,
+    SourceStream,
+    Step,
+    Write,
+)
+from bridge.core.ports import Fenced
+from bridge.core.stream import Operation
+from bridge.productiv.client import Failed
+from bridge.productiv.questions import ApiError
+from bridge.source import FENCED_SECONDS, Source, SourceTimes
+from bridge.telemetry.metrics import Metrics
+from tests.stand_ins import Changes, Topic
+
+pytestmark = pytest.mark.anyio
+
+NAME = "audit_events"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+OURS, NOT_OURS = 3, 4
+NOW = 1_767_225_600.0
+NOW_MS = int(NOW * 1000)
+
+
+def details(*apps: str) -> list[Ask]:
+    return [Ask(Operation.GET_APP_DETAILS, {"app": app}) for app in apps]
+
+
+def written(key: str, **entries: Json | None) -> Write:
+    return Write([Emission(NAME, key, {"eventId": key})], entries)
+
+
+@dataclass
+class World:
+    """A source with all that surrounds it. Its rounds are what the test says."""
+
+    rounds: list[Callable[[Cursor, int], Iterator[Any]]] = field(default_factory=list)
+    answers: dict[str, Failed | None] = field(default_factory=dict)  # by app; otherwise a row comes back
+    kept: dict[str, Json] = field(default_factory=dict)
+    keys: list[str] = field(default_factory=list)
+    trouble: list[Exception] = field(default_factory=list)  # raised by the next commits
+    slept: list[float] = field(default_factory=list)
+    asked: list[tuple[Operation, Mapping[str, str], Mapping[str, Sequence[str]]]] = field(
+        default_factory=list
+    )
+    taken_over: int = 0
+    asking: int = 0
+    most_asking: int = 0
+    patient: asyncio.Event | None = None  # a commit waits for it
+
+    def __post_init__(self) -> None:
+        self.changes = Changes()
+        self.topic = Topic(self.changes, [OURS])
+        self.metrics = Metrics(lambda: NOW)
+        stream = SourceStream(
+            NAME,
+            Operation.GET_AUDIT_EVENTS,
+            {},
+            dict,
+            self.poll,
+            60.0,
+            lambda cursor: cursor["head"]["position"],
+        )
+        times = SourceTimes(60.0, 0.5, Backoff(1.0, 8.0))
+        self.source = Source(
+            stream,
+            {},
+            OURS,
+            self.topic,
+            self,
+            2,
+            self,
+            times,
+            self.metrics,
+            draw=lambda: 0.5,
+            wall=lambda: NOW,
+            clock=lambda: 0.0,
+            sleep=self.sleep,
+        )
+
+    def poll(self, options: Any, cursor: Cursor, now: int) -> Round:
+        if self.rounds:
+            yield from self.rounds.pop(0)(cursor, now)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.changes.happened()
+        if not self.rounds:
+            await asyncio.Event().wait()
+
+    async def page(
+        self,
+        what: str,
+        operation: Operation,
+        place: Mapping[str, str],
+        *,
+        parameters: Mapping[str, Sequence[str]],
+    ) -> Page:
+        self.asked.append((operation, place, parameters))
+        self.asking += 1
+        self.most_asking = max(self.most_asking, self.asking)
+        await asyncio.sleep(0)
+        self.asking -= 1
+        failed = self.answers.get(place.get("app", ""))
+        if failed is not None:
+            raise ApiError(what, failed)
+        return Page([{"applicationId": place.get("app")}])
+
+    async def take_over(self) -> dict[str, Json]:
+        self.taken_over += 1
+        return dict(self.kept)
+
+    async def commit(self, write: Write) -> None:
+        if self.trouble:
+            raise self.trouble.pop(0)
+        self.changes.happened()
+        if self.patient is not None:
+            await self.patient.wait()
+        self.keys += [emission.key for emission in write.emissions]
+        for name, entry in write.remember.items():
+            self.kept[name] = entry or {}
+            if entry is None:
+                del self.kept[name]
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        found: float | None = self.metrics.registry.get_sample_value(name, {"stream": NAME, **labels})
+        return found
+
+    async def quiet(self, naps: int = 1) -> None:
+        """Until the source has gone to sleep so often."""
+        await self.changes.until(lambda: len(self.slept) >= naps)
+
+
+@asynccontextmanager
+async def running(world: World) -> AsyncIterator[asyncio.Task[bool]]:
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(world.source.run())
+        yield task
+        world.source.stop()
+
+
+def fixed(*steps: Step) -> Callable[[Cursor, int], Iterator[Any]]:
+    def round_of(cursor: Cursor, now: int) -> Iterator[Any]:
+        yield from (step for step in steps)
+
+    return round_of
+
+
+async def test_what_a_round_remembers_is_there_when_its_write_is_done() -> None:
+    seen: list[Any] = []
+
+    def steps(cursor: Cursor, now: int) -> Iterator[Any]:
+        seen.append((now, dict(cursor)))
+        yield written("a", head={"position": 5}, other={"n": 1})
+        seen.append(dict(cursor))
+        yield written("b", other=None)
+        seen.append(dict(cursor))
+
+    world = World([steps], kept={"head": {"position": 4}})
+    async with running(world):
+        await world.quiet()
+        assert (world.source.position, world.source.entries, world.source.owned) == (0.005, 1, True)
+    assert seen == [
+        (NOW_MS, {"head": {"position": 4}}),
+        {"head": {"position": 5}, "other": {"n": 1}},
+        {"head": {"position": 5}},
+    ]
+    assert world.keys == ["a", "b"]
+    assert world.kept == {"head": {"position": 5}}
+    assert world.source.emitted == {NAME: 2}
+    assert world.metric("bridge_rounds_total", result="done") == 1
+
+
+async def test_questions_of_a_step_are_asked_side_by_side_within_the_bound_and_answered_in_order() -> None:
+    answers: list[Any] = []
+
+    def steps(cursor: Cursor, now: int) -> Iterator[Any]:
+        answers.append((yield details("a", "b", "gone", "c", "d")))
+
+    gone = Rejected(404, "the API answered 404 Not Found", whole=True)
+    world = World([steps], answers={"gone": gone})
+    async with running(world):
+        await world.quiet()
+    [pages] = answers
+    assert [page and page.rows[0]["applicationId"] for page in pages] == ["a", "b", None, "c", "d"]
+    assert world.most_asking == 2
+
+
+async def test_parameters_go_along() -> None:
+    ask = Ask(Operation.GET_AUDIT_EVENTS, parameters={"page": "2"})
+    world = World([fixed([ask])])
+    async with running(world):
+        await world.quiet()
+    assert world.asked == [(Operation.GET_AUDIT_EVENTS, {}, {"page": ["2"]})]
+
+
+@pytest.mark.parametrize(
+    ("failed", "label", "ready"),
+    [
+        (Unavailable("no connection"), "unavailable", True),
+        (Denied(403, "not for you"), "denied", False),
+        (Rejected(400, "a bad range"), "rejected", False),
+    ],
+)
+async def test_a_question_without_an_answer_ends_the_round_and_keeps_what_was_written(
+    failed: Failed, label: str, ready: bool
+) -> None:
+    ended: list[str] = []
+
+    def steps(cursor: Cursor, now: int) -> Iterator[Any]:
+        try:
+            yield written("a", head={"position": 5})
+            yield details("bad")
+            yield written("never")
+        finally:
+            ended.append("closed")
+
+    world = World([steps], answers={"bad": failed})
+    async with running(world):
+        await world.quiet()
+        reasons = world.source.not_ready()
+    assert ended == ["closed"]
+    assert world.keys == ["a"]
+    assert world.metric("bridge_rounds_total", result=label) == 1
+    assert (reasons == []) == ready
+    assert ready or "has no answer" in reasons[0]
+
+
+async def test_it_waits_its_interval_after_a_good_round_and_longer_and_longer_after_bad_ones() -> None:
+    def bad(cursor: Cursor, now: int) -> Iterator[Any]:
+        raise RoundFailed("vanished", "too many are gone")
+        yield
+
+    world = World([fixed(), bad, bad, bad, fixed(), fixed()])
+    async with running(world):
+        await world.quiet(6)
+    assert world.slept == [75.0, 0.75, 1.5, 3.0, 75.0, 75.0]
+
+
+async def test_a_gap_and_a_shorter_overlap_are_told() -> None:
+    shortened = [fixed(Shortened(NOW_MS + minute * 60_000)) for minute in (0, 1, 59, 60, 90, 120)]
+    world = World([fixed(Gap(1_000, 61_000)), *shortened])
+    with capture_logs() as logged:
+        async with running(world):
+            await world.quiet(7)
+    assert world.metric("bridge_gap_seconds_total") == 60
+    assert world.metric("bridge_overlaps_shortened_total") == 6
+    lines = [(line["event"], line["begin"][11:16]) for line in logged if "begin" in line]
+    assert lines == [
+        ("gap", "00:00"),
+        *(("overlap_shortened", at) for at in ("00:00", "01:00", "02:00")),  # once an hour while it lasts
+    ]
+
+
+async def test_a_partition_that_goes_stops_the_round_and_another_owner_goes_on() -> None:
+    world = World([fixed(written("a", head={"position": 1})), fixed(written("b"))])
+    world.patient = asyncio.Event()
+    async with running(world):
+        await world.changes.until(lambda: world.source.owned)
+        world.topic.revoke(OURS)
+        await world.changes.until(lambda: not world.source.owned)
+        assert (world.keys, world.source.position, world.source.not_ready()) == ([], None, [])
+        world.patient.set()
+        world.topic.assign(OURS)
+        await world.quiet()
+    assert world.taken_over == 2
+    assert world.keys == ["b"]
+
+
+async def test_another_partition_is_not_its_business() -> None:
+    world = World([fixed(written("a"))])
+    world.topic = world.source._membership = Topic(world.changes, [NOT_OURS])
+    async with running(world):
+        await world.changes.until(lambda: not world.source.not_ready())
+        assert not world.source.owned
+    assert world.taken_over == 0
+
+
+async def test_who_was_fenced_reads_the_cursor_anew_before_it_writes_again() -> None:
+    seen: list[Any] = []
+
+    def again(cursor: Cursor, now: int) -> Iterator[Any]:
+        seen.append(dict(cursor))
+        yield written("b")
+
+    def overtaken(cursor: Cursor, now: int) -> Iterator[Any]:
+        world.kept = {"head": {"position": 9}}
+        yield written("a")
+
+    world = World([overtaken, again], trouble=[Fenced()])
+    async with running(world):
+        await world.quiet(3)
+    assert world.slept[0] == FENCED_SECONDS
+    assert (world.taken_over, seen, world.keys) == (2, [{"head": {"position": 9}}], ["b"])
+
+
+async def test_what_can_never_be_written_is_told_and_not_skipped() -> None:
+    world = World([fixed(written("a")), fixed(written("b"))], trouble=[BridgeError("the record is too long")])
+    async with running(world):
+        await world.quiet(1)
+        assert world.metric("bridge_rounds_total", result="refused") == 1
+        await world.quiet(2)
+        assert world.source.not_ready() == []
+    assert world.keys == ["b"]
+
+
+async def test_a_defect_ends_it() -> None:
+    def broken(cursor: Cursor, now: int) -> Iterator[Any]:
+        raise ZeroDivisionError
+        yield
+
+    world = World([broken])
+    with pytest.raises(ExceptionGroup) as group:
+        await world.source.run()
+    assert group.group_contains(ZeroDivisionError, depth=1)
+
+
+@pytest.mark.parametrize("good", [True, False])
+async def test_once_is_one_round_and_says_whether_it_went_well(good: bool) -> None:
+    world = World([fixed(written("a"))], trouble=[] if good else [BridgeError("no")])
+    assert await world.source.run(once=True) is good
+    assert world.slept == []
+    assert world.topic.closed
+
+
+async def test_once_leaves_to_another_process_what_is_its() -> None:
+    world = World([fixed(written("a"))])
+    world.topic = world.source._membership = Topic(world.changes, [NOT_OURS])
+    assert await world.source.run(once=True) is True
+    assert world.keys == []
