@@ -12,11 +12,12 @@ DEV := $(VENV)/.ready-to-develop
 # Tools with environments of their own, as nothing else needs them.
 UV := build/uv/bin/uv
 AUDIT := build/pip-audit/bin/pip-audit
+ATHERIS := build/atheris/atheris
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format-check lint types imports docs-agree bench matrix format lock audit clean
+.PHONY: help install run test check format-check lint types imports docs-agree bench matrix fuzz format lock audit clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +52,9 @@ bench: $(DEV) ## measure throughput on real Kafka
 
 matrix: $(DEV) ## every disturbance with every answer of the API, on real Kafka (ARGS="--only SIGKILL")
 	@$(BIN)/python -m tests.matrix $(ARGS)
+
+fuzz: $(DEV) $(ATHERIS) ## look for input that ends badly, on Linux (ARGS="--seconds 600 decoders")
+	@PYTHONPATH=$(dir $(ATHERIS)) $(BIN)/python -m tests.fuzz $(ARGS)
 
 format: $(DEV) ## format everything and mend what ruff can mend
 	@$(BIN)/ruff format --quiet .
@@ -87,3 +91,6 @@ $(DEV): $(RUN) requirements-dev.txt
 $(UV) $(AUDIT):
 	@python=$$(PYTHON="$(PYTHON)" sh tools/find_python.sh) && "$$python" -m venv --clear $(@D)/..
 	@$(@D)/python -m pip --disable-pip-version-check --quiet --no-input install $(@F)
+
+$(ATHERIS): $(BIN)/python
+	@$(PIP) install --target $(@D) $(@F)

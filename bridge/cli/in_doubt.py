@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from bridge import config, wiring
+from bridge.cli.plain import json_line
 from bridge.core.errors import ConfigError
 from bridge.kafka.in_doubt import DISCARDED, RESENT, InDoubt, Parked
 from bridge.kafka.refusal import Refusal
@@ -70,7 +71,7 @@ def show(stream: Stream, batch: Batches = None, config_file: ConfigFile = None) 
                 record = refusal.detail
             place = {"partition": one.place.partition, "offset": one.place.offset}
             told = {"batch": one.batch, **place, "record": record}
-            typer.echo(json.dumps(told, default=str, ensure_ascii=False))
+            typer.echo(json_line(told))
 
 
 @app.command()

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from bridge import config, wiring
+from bridge.cli.plain import TOO_DEEP
 from bridge.core.errors import ConfigError
 from bridge.core.json_text import json_text
 from bridge.export.moment import Moment
@@ -55,7 +56,14 @@ def tail(
         found: Iterator[Any] = read.all() if from_beginning else iter(read.newest(records))
         with suppress(KeyboardInterrupt):
             for message in chain(found, read.coming() if follow else ()):
-                typer.echo(json_text(_told(message, wire, headers)))
+                typer.echo(_line(_told(message, wire, headers)))
+
+
+def _line(told: dict[str, Any]) -> bytes:
+    try:
+        return json_text(told)
+    except TypeError:  # a record that was read may yet be nested too deeply to be written
+        return json_text({**told, "record": TOO_DEEP})
 
 
 def _told(message: Any, wire: Wire, headers: bool) -> dict[str, Any]:

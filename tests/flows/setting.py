@@ -240,6 +240,15 @@ class Stage:
         finally:
             consumer.close()
 
+    def set_back(self) -> None:
+        """Commits the beginning of the topic for the sink's group, which must have no member."""
+        consumer = Consumer(
+            {"bootstrap.servers": self.kafka.bootstrap, "group.id": f"test-{self.topic}.{self.stream}"}
+        )
+        parts = [TopicPartition(self.topic, p, 0) for p in range(self.kafka.partitions(self.topic))]
+        consumer.commit(offsets=parts, asynchronous=False)
+        consumer.close()
+
     def delivered(self, count: int) -> None:
         """Waits until the API has this many distinct events."""
         eventually(lambda: self.distinct() >= count, f"{count} events accepted")

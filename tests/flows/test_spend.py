@@ -152,6 +152,23 @@ def test_success_false_is_in_doubt_and_not_split(spend_stage: Stage) -> None:
 
 
 @pytest.mark.real_kafka
+def test_committed_offsets_that_go_back_pay_nothing_again(real_spend_stage: Stage) -> None:
+    stage, records = real_spend_stage, payments(300)
+    stage.produce(records[:200])
+    bridge = stage.bridge().start()
+    eventually(lambda: stage.committed() == 200, "the first are committed")
+    stage.produce(records[200:])  # with which the entries of the first are forgotten
+    eventually(lambda: stage.committed() == 300, "all are committed")
+    assert bridge.stop() == 0
+    stage.set_back()
+    bridge.start()
+    eventually(lambda: stage.committed() == 300, "all are committed again")
+    assert bridge.books()["settled_before"] == 300
+    assert balanced(bridge.books())
+    assert set(taken(stage).values()) == {1}
+
+
+@pytest.mark.real_kafka
 def test_kills_at_random_moments_and_lost_answers_neither_repeat_nor_lose_a_cent(
     real_spend_stage: Stage,
 ) -> None:

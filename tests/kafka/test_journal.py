@@ -5,13 +5,16 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import pytest
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from bridge.core.journal import Entry, State
 from bridge.core.ports import Fenced
-from bridge.kafka.journal import KafkaJournal
+from bridge.kafka.journal import KafkaJournal, topic_id
 from bridge.kafka.journal_entries import JournalFormat
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
+from tests.kafka_broker.mock import MockBroker
 
 
 def entry(batch: str, partition: int = 0, state: State = State.OPEN) -> Entry:
@@ -121,3 +124,19 @@ def test_groups_that_share_a_topic_do_not_see_each_other(journals: Journals) -> 
         assert await other.take_over([0]) == {0: []}
 
     play(scene, journals)
+
+
+@pytest.mark.real_kafka
+def test_a_topic_made_anew_has_another_id(kafka: Cluster[Broker]) -> None:
+    settings: dict[str, Any] = {"bootstrap.servers": kafka.bootstrap}
+    topic = kafka.create_topic()
+    first = topic_id(settings, topic)
+    assert first == topic_id(settings, topic)
+    admin = AdminClient(settings)
+    admin.delete_topics([topic])[topic].result()
+    admin.create_topics([NewTopic(topic, num_partitions=1)])[topic].result()
+    assert topic_id(settings, topic) not in (None, first)
+
+
+def test_a_cluster_without_topic_ids_has_none(mock_kafka: Cluster[MockBroker]) -> None:
+    assert topic_id({"bootstrap.servers": mock_kafka.bootstrap}, mock_kafka.create_topic()) is None

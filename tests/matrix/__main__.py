@@ -18,7 +18,8 @@ from tests.kafka_broker.choose import choose_own
 from tests.kafka_broker.cluster import Cluster
 from tests.matrix import report
 from tests.matrix.cells import ALL, Cell
-from tests.matrix.run import Result, run
+from tests.matrix.result import Result
+from tests.matrix.run import run
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
 console = Console(stderr=True)

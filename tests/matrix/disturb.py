@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tests.flows.process import eventually
 from tests.kafka_broker.ready import wait_until_ready
 from tests.matrix.cells import Disturbance
-from tests.matrix.oracle import STREAMS
+from tests.matrix.records import STREAMS
 from tests.matrix.scene import PARTITIONS, SESSION_MS, Scene
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ Offsets = dict[tuple[str, int], int]
 
 def nothing(scene: Scene) -> Offsets:
     """All goes well."""
-    return scene.committed()
+    return scene.watch.committed()
 
 
 def kill(scene: Scene) -> Offsets:
     """SIGKILL, and a new start at once."""
     bridge = scene.bridges[0]
     bridge.kill()
-    before = scene.committed()
+    before = scene.watch.committed()
     bridge.start()
     return before
 
@@ -37,14 +37,14 @@ def terminate(scene: Scene) -> Offsets:
     """SIGTERM, an orderly end, and a new start."""
     bridge = scene.bridges[0]
     assert bridge.stop() == 0, "SIGTERM is an orderly end"
-    before = scene.committed()
+    before = scene.watch.committed()
     bridge.start()
     return before
 
 
 def join(scene: Scene) -> Offsets:
     """A second member joins and gets partitions."""
-    before = scene.committed()
+    before = scene.watch.committed()
     second = scene.bridge().start()
     eventually(lambda: assigned(scene, -1) > 0, "the second member has partitions")
     assert second.running
@@ -53,7 +53,7 @@ def join(scene: Scene) -> Offsets:
 
 def leave(scene: Scene) -> Offsets:
     """One of two members leaves in order."""
-    before = scene.committed()
+    before = scene.watch.committed()
     assert scene.bridges.pop(0).stop() == 0, "SIGTERM is an orderly end"
     eventually(lambda: assigned(scene, 0) == PARTITIONS * len(STREAMS), "the other has all partitions")
     return before
@@ -61,14 +61,14 @@ def leave(scene: Scene) -> Offsets:
 
 def restart(scene: Scene) -> Offsets:
     """The broker stops in order and starts again."""
-    before = scene.committed()
+    before = scene.watch.committed()
     _own_broker(scene).restart()
     return before
 
 
 def pause(scene: Scene) -> Offsets:
     """The broker stands still for longer than a session."""
-    before = scene.committed()
+    before = scene.watch.committed()
     broker = _own_broker(scene)
     broker.pause()
     time.sleep(PAUSE_SECONDS)
@@ -81,8 +81,8 @@ def reset(scene: Scene) -> Offsets:
     """The groups' offsets are set back to half of what was committed, while nobody is there."""
     bridge = scene.bridges[0]
     assert bridge.stop() == 0, "SIGTERM is an orderly end"
-    before = {part: offset // 2 for part, offset in scene.committed().items()}
-    scene.reset_offsets(before)
+    before = {part: offset // 2 for part, offset in scene.watch.committed().items()}
+    scene.watch.set_back(before)
     bridge.start()
     return before
 

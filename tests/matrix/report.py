@@ -6,7 +6,8 @@ from itertools import groupby
 from tests.matrix.answers import LONGEST_BACKOFF, MINUTE, READ_SECONDS
 from tests.matrix.cells import Disturbance, chosen
 from tests.matrix.disturb import PAUSE_SECONDS
-from tests.matrix.run import WAVE, Result
+from tests.matrix.result import Result
+from tests.matrix.run import WAVE
 from tests.matrix.scene import BATCH_RECORDS, IN_FLIGHT, SESSION_MS, SOCKET_MS
 
 COLUMNS = (

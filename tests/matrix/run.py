@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from subprocess import TimeoutExpired
 
@@ -12,9 +12,11 @@ from tests.flows.process import balanced, eventually
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
 from tests.matrix.answers import TABLE, Behaviour, always_one_of
-from tests.matrix.cells import Cell, Disturbance, Shape
+from tests.matrix.cells import NEEDS_OWN_BROKER, Cell, Disturbance, Shape
 from tests.matrix.disturb import DISTURB
-from tests.matrix.oracle import STREAMS, Allowed, Oracle, Seen
+from tests.matrix.oracle import Allowed, Oracle, Seen
+from tests.matrix.records import STREAMS, Records
+from tests.matrix.result import Result
 from tests.matrix.scene import BATCH_RECORDS, IN_FLIGHT, PARTITIONS, Scene, scene
 
 APPS = {
@@ -25,30 +27,7 @@ APPS = {
 SAMPLE_SECONDS = 0.25
 WAVE = 100  # records of each stream; there are three waves
 RECOVER_SECONDS = 60.0
-BROKER = {Disturbance.RESTART, Disturbance.PAUSE}
-MAY_LEAVE_DOUBT = {Disturbance.KILL} | BROKER
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a cell came to; times in seconds. `wrongs` are sentences, none if all is well.
-
-    `struck` is how often a fault of the API struck, `twice` how many records went out or were put aside once
-    more than needed, `samples` how often offsets were held against what was settled.
-    """
-
-    cell: Cell
-    records: int = 0
-    struck: int = 0
-    lost: int = 0
-    twice: int = 0
-    allowed_twice: int = 0
-    in_doubt: int = 0
-    dead: int = 0
-    samples: int = 0
-    recovered_in: float = 0.0
-    took: float = 0.0
-    wrongs: list[str] = field(default_factory=list)
+MAY_LEAVE_DOUBT = {Disturbance.KILL} | NEEDS_OWN_BROKER
 
 
 def run(cell: Cell, kafka: Cluster[Broker], folder: Path) -> Result:
@@ -68,7 +47,8 @@ class _Course:
         self._cell = cell
         self._scene = place
         self._answer: Behaviour = TABLE[cell.answer]
-        self._oracle = Oracle(str(cell), APPS[cell.shape], PARTITIONS, self._answer.poison)
+        self._records = Records(str(cell), APPS[cell.shape], PARTITIONS, self._answer.poison)
+        self._oracle = Oracle(self._records)
         self._seen = Seen()
         self._samples = 0
         self._recovered_in = 0.0
@@ -87,7 +67,7 @@ class _Course:
         self._hold()
         self._answer_well()
         self._recover()
-        if self._cell.disturbance in BROKER:  # sessions that ran out may show later
+        if self._cell.disturbance in NEEDS_OWN_BROKER:  # sessions that ran out may show later
             self._beyond = self._oracle.beyond(struck, self._seen)
         self._end()
 
@@ -96,7 +76,7 @@ class _Course:
         oracle, seen = self._oracle, self._seen
         return Result(
             self._cell,
-            records=len(oracle.places),
+            records=len(self._records.places),
             struck=self._struck,
             lost=len(oracle.unsettled(seen)),
             twice=oracle.twice(seen),
@@ -125,12 +105,12 @@ class _Course:
             chosen = {"app": APPS[self._cell.shape][0]}
             faults = faults if self._answer.may_bury else always_one_of(faults)
         for fault in faults:
-            self._scene.fault(**fault, **chosen)
+            self._scene.api.fault(**fault, **chosen)
 
     def _answer_badly(self) -> None:
         answer = self._answer
         if answer.off:
-            self._scene.switch_off()
+            self._scene.api.switch_off()
         elif not answer.poison:
             self._fault()
         self._wave()
@@ -138,7 +118,7 @@ class _Course:
             bridges = self._scene.bridges
             eventually(lambda: any(b.metric("bridge_lanes_waiting") for b in bridges), "a bridge waits")
         elif answer.faults:
-            eventually(lambda: self._scene.fired() > 0, "the answer is given")
+            eventually(lambda: self._scene.api.fired() > 0, "the answer is given")
         else:
             before = len(self._seen.usage)
             self._until(lambda seen: len(seen.usage) > before, "more is delivered")
@@ -157,15 +137,15 @@ class _Course:
 
     def _answer_well(self) -> None:
         if self._answer.off:
-            self._scene.switch_on()
+            self._scene.api.switch_on()
         elif not self._answer.poison:
-            self._struck = self._scene.fired()
-            self._scene.clear_faults()
+            self._struck = self._scene.api.fired()
+            self._scene.api.clear_faults()
 
     def _recover(self) -> None:
         began = time.monotonic()
         self._until(
-            lambda seen: not self._oracle.unsettled(seen) and seen.committed == self._oracle.ends(),
+            lambda seen: not self._oracle.unsettled(seen) and seen.committed == self._records.ends(),
             "all is settled and committed",
         )
         self._recovered_in = time.monotonic() - began
@@ -180,7 +160,7 @@ class _Course:
                     self.wrongs.append(f"books of {stream}: {books}")
             assert bridge.stop() == 0, "a bridge did not end in order"
         if self._answer.poison:
-            self._struck = self._scene.fired()
+            self._struck = self._scene.api.fired()
         self._look()
         self.wrongs += self._oracle.wrongs(self._seen, self._allowed())
 
@@ -200,13 +180,13 @@ class _Course:
     # -- small steps ---------------------------------------------------------------------------------------
 
     def _wave(self) -> None:
-        self._scene.produce(self._oracle.wave(WAVE))
+        self._scene.produce(self._records.wave(WAVE))
 
     def _look(self) -> None:
         """Takes a sample, unless there is no API to be asked: then nothing can change there either."""
-        if self._scene.sandbox_is_off:
+        if self._scene.api.is_off:
             return
-        self._seen = self._scene.seen()
+        self._seen = self._scene.watch.seen()
         self._samples += 1
         if too_far := self._oracle.passed_too_far(self._seen):
             self.wrongs.append(f"committed past {len(too_far)} unsettled records, such as {too_far[0]}")

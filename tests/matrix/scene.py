@@ -1,15 +1,11 @@
-"""Where a cell is played: topics, a sandbox API and bridges of its own, and eyes on all of them."""
+"""Where a cell is played: topics, a sandbox API and bridges of its own."""
 
-import json
-import time
-import urllib.request
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from bridge.sandbox import SandboxConfig, SandboxServer
@@ -17,7 +13,9 @@ from tests.flows.process import BridgeProcess
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
 from tests.matrix.answers import LONGEST_BACKOFF, READ_SECONDS
-from tests.matrix.oracle import STREAMS, Person, Place, Record, Seen
+from tests.matrix.api import Api
+from tests.matrix.records import STREAMS, Place, Record
+from tests.matrix.watch import KAFKA_SECONDS, Watch
 
 PARTITIONS = 3  # an odd number, so that two members never have the same
 BATCH_RECORDS = 10
@@ -25,47 +23,34 @@ IN_FLIGHT = 4
 LATENCY_SECONDS = 0.05  # of each answer, so that something is under way at any moment
 SESSION_MS = 3000  # 45 s by default
 SOCKET_MS = 5000  # 60 s by default; so long a commit waits that was under way when the broker went
-KAFKA_SECONDS = 30.0
-
-Document = dict[str, Any]
 
 
 class Scene:
-    """One cell's Kafka topics, sandbox and bridges. `apps` are those that records are about."""
+    """One cell's Kafka topics and bridges, with its `api` and a `watch` on all of it."""
 
-    def __init__(
-        self, kafka: Cluster[Broker], sandbox: SandboxServer, folder: Path, apps: Iterable[str]
-    ) -> None:
+    def __init__(self, kafka: Cluster[Broker], api: Api, folder: Path) -> None:
         self.kafka = kafka
-        self.sandbox = sandbox
-        self.sandbox_is_off = False
+        self.api = api
         self.bridges: list[BridgeProcess] = []
         self._folder = folder
-        self._apps = list(apps)
-        self.topics = {stream: kafka.create_topic(stream, PARTITIONS) for stream in STREAMS}
+        self._topics = {stream: kafka.create_topic(stream, PARTITIONS) for stream in STREAMS}
         self._dead = kafka.create_topic("dead", 1)
         self._in_doubt = kafka.create_topic("in-doubt", 1)
         self._journal = kafka.create_topic("journal", 1, cleanup_policy="compact")
         self._prefix = kafka.unique("cell")
-        self._groups = {s: self._consumer(f"{self._prefix}.{s}") for s in STREAMS}
-        self._aside: dict[str, list[Place]] = {self._dead: [], self._in_doubt: []}
-        self._reader = self._consumer("the-matrix")
-        self._reader.assign([TopicPartition(topic, 0, 0) for topic in self._aside])
-
-    def _consumer(self, group: str) -> Consumer:
-        return Consumer({"bootstrap.servers": self.kafka.bootstrap, "group.id": group, "log_level": 0})
+        groups = {stream: f"{self._prefix}.{stream}" for stream in STREAMS}
+        aside = (self._dead, self._in_doubt)
+        self.watch = Watch(kafka.bootstrap, self._topics, groups, PARTITIONS, *aside, api)
 
     def close(self) -> None:
         """Ends the bridges and removes the topics, so that a broker serves many cells."""
         for bridge in self.bridges:
             bridge.close()
-        for consumer in (*self._groups.values(), self._reader):
-            consumer.close()
+        self.watch.close()
         admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap, "log_level": 0})
-        for deleted in admin.delete_topics([*self.topics.values(), *self._aside, self._journal]).values():
+        topics = [*self._topics.values(), self._dead, self._in_doubt, self._journal]
+        for deleted in admin.delete_topics(topics).values():
             deleted.result(KAFKA_SECONDS)
-
-    # -- what is done --------------------------------------------------------------------------------------
 
     def bridge(self) -> BridgeProcess:
         """One more bridge, not started yet."""
@@ -75,7 +60,7 @@ class Scene:
 
     def _sink(self, stream: str) -> dict[str, Any]:
         return {
-            "topic": self.topics[stream],
+            "topic": self._topics[stream],
             "dead_letter_topic": self._dead,
             "in_doubt_topic": self._in_doubt,
             "format": "json",
@@ -90,8 +75,8 @@ class Scene:
     def _settings(self) -> dict[str, Any]:
         return {
             "productiv": {
-                "api_url": self.sandbox.url,
-                "token_url": f"{self.sandbox.url}/oauth2/token",
+                "api_url": self.api.url,
+                "token_url": f"{self.api.url}/oauth2/token",
                 "client_id": "sandbox",
                 "client_secret": "sandbox-secret",
                 "timeouts": {"read_seconds": READ_SECONDS},
@@ -124,117 +109,17 @@ class Scene:
                 landed[stream, message.partition(), offset] = (stream, message.partition(), message.offset())
 
             producer.produce(
-                self.topics[stream], record.value, record.key.encode(), partition, on_delivery=done
+                self._topics[stream], record.value, record.key.encode(), partition, on_delivery=done
             )
         producer.flush(KAFKA_SECONDS)
         assert [landed.get(place) for place in wanted] == wanted, "records are not where they should be"
 
-    def reset_offsets(self, offsets: dict[tuple[str, int], int]) -> None:
-        """Commits these offsets for the groups, which must have no member."""
-        for stream, consumer in self._groups.items():
-            parts = [TopicPartition(self.topics[s], p, at) for (s, p), at in offsets.items() if s == stream]
-            consumer.commit(offsets=parts, asynchronous=False)
-
-    def switch_off(self) -> None:
-        """Takes the API from the network: connections are refused."""
-        self.sandbox.stop()
-        self.sandbox_is_off = True
-
-    def switch_on(self) -> None:
-        """Brings it back, with all that it knew."""
-        self.sandbox.start()
-        self.sandbox_is_off = False
-
-    def fault(self, **fault: Any) -> None:
-        """Switches a fault of the sandbox on."""
-        self._ask("/_sandbox/faults", json.dumps(fault).encode())
-
-    def clear_faults(self) -> None:
-        """Switches all faults off."""
-        self._ask("/_sandbox/faults", method="DELETE")
-
-    # -- what is seen --------------------------------------------------------------------------------------
-
-    def seen(self) -> Seen:
-        """What there is now. Offsets come first: what is before them must be settled in all that follows."""
-        committed = self.committed()
-        aside = self._set_aside()
-        return Seen(
-            committed,
-            usage=[(app, event) for app, event in self._content("events")],
-            spend=[(app, item["record"]) for app, item in self._content("spend")],
-            users={_person(app, user): user for app, user in self._content("users")},
-            dead=aside[self._dead],
-            in_doubt=aside[self._in_doubt],
-        )
-
-    def committed(self) -> dict[tuple[str, int], int]:
-        """The offsets committed by stream and partition; nothing for those that have none yet."""
-        return {
-            (stream, part.partition): part.offset
-            for stream in STREAMS
-            for part in self._committed_of(stream)
-            if part.offset >= 0
-        }
-
-    def _committed_of(self, stream: str) -> list[TopicPartition]:
-        parts = [TopicPartition(self.topics[stream], number) for number in range(PARTITIONS)]
-        until = time.monotonic() + KAFKA_SECONDS
-        while True:
-            try:
-                return self._groups[stream].committed(parts, timeout=KAFKA_SECONDS)
-            except KafkaException:  # a broker that has just started does not know its groups yet
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.1)
-
-    def fired(self) -> int:
-        """How often a fault struck since they were last cleared."""
-        return sum(fault["fired"] for fault in self._ask("/_sandbox/faults")["faults"])
-
-    def _set_aside(self) -> dict[str, Counter[Place]]:
-        """What stands on the dead-letter and the in-doubt topic."""
-        while self._reader_is_behind():
-            for message in self._reader.consume(1000, 0.05):
-                topic: Any = message.topic()
-                if message.error() is not None:
-                    raise KafkaException(message.error())
-                self._aside[topic].append(self._origin(message))
-        return {topic: Counter(places) for topic, places in self._aside.items()}
-
-    def _reader_is_behind(self) -> bool:
-        # Asked with a client that fetches nothing: the question would wait behind the fetch.
-        ask = self._groups["usage"].get_watermark_offsets
-        ends = {topic: ask(TopicPartition(topic, 0), KAFKA_SECONDS) for topic in self._aside}
-        return any(len(self._aside[topic]) < end for topic, (_, end) in ends.items())
-
-    def _origin(self, message: Any) -> Place:
-        told = {name: value.decode() for name, value in message.headers() or []}
-        streams = {topic: stream for stream, topic in self.topics.items()}
-        stream = streams.get(told["bridge.topic"], told["bridge.topic"])
-        return stream, int(told["bridge.partition"]), int(told["bridge.offset"])
-
-    def _content(self, kind: str) -> Iterator[tuple[str, Document]]:
-        for app in self._apps:
-            page = self._ask(f"/_sandbox/{kind}?app={app}&limit=10000")
-            assert page["next_offset"] is None, "a cell has fewer records"
-            yield from ((app, item) for item in page["items"])
-
-    def _ask(self, path: str, body: bytes | None = None, method: str | None = None) -> Any:
-        request = urllib.request.Request(self.sandbox.url + path, body, method=method)
-        with urllib.request.urlopen(request, timeout=KAFKA_SECONDS) as answer:
-            return json.load(answer)
-
-
-def _person(app: str, user: Document) -> Person:
-    return app, user["email"]
-
 
 @contextmanager
-def scene(kafka: Cluster[Broker], folder: Path, apps: Iterable[str]) -> Iterator[Scene]:
+def scene(kafka: Cluster[Broker], folder: Path, apps: Sequence[str]) -> Iterator[Scene]:
     """A scene for as long as the block lasts."""
     with SandboxServer(SandboxConfig(latency_seconds=LATENCY_SECONDS)) as sandbox:
-        made = Scene(kafka, sandbox, folder, apps)
+        made = Scene(kafka, Api(sandbox, apps), folder)
         try:
             yield made
         finally:

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from bridge import wiring
 from bridge.cli.dlq.options import AppNames, Begin, End, Offsets, Reasons, Stream, choice, desk, load
-from bridge.cli.plain import plain
+from bridge.cli.plain import json_line, plain
 from bridge.cli.progress import counted
 from bridge.cli.run import ConfigFile
 from bridge.core.errors import BridgeError
@@ -81,7 +81,7 @@ def show(
         ranges = wanted.ranges(opened.box)
         for letter in wanted.letters(opened.box, opened.contents, ranges, on_progress):
             if decided or letter.status is Status.WAITING:
-                typer.echo(plain(json.dumps(_told(letter, opened.contents), default=str, ensure_ascii=False)))
+                typer.echo(plain(json_line(_told(letter, opened.contents))))
                 limit -= 1
                 if not limit:
                     break
