@@ -346,7 +346,7 @@ class Sink:
         )
         assert self._in_doubt is not None  # noqa: S101  (who keeps it has a place for it)
         await self._in_doubt.write(doubt.refused)
-        await self._delivery.put_aside(batch, batch.origins, State.PARKED)
+        await self._delivery.put_aside(batch, batch.origins, State.IN_DOUBT)
         self.engine.doubted(doubt)
         self._send()
 

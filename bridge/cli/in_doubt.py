@@ -15,7 +15,7 @@ import typer
 from bridge import config, wiring
 from bridge.cli.plain import json_line
 from bridge.core.errors import ConfigError
-from bridge.kafka.in_doubt import DISCARDED, RESENT, InDoubt, Parked
+from bridge.kafka.in_doubt import DISCARDED, RESENT, Doubtful, InDoubt
 from bridge.kafka.refusal import Refusal
 from bridge.telemetry import logs
 
@@ -124,7 +124,7 @@ def _will(action: str) -> str:
     return "To be settled without being sent again"
 
 
-def _batches(chosen: list[Parked]) -> int:
+def _batches(chosen: list[Doubtful]) -> int:
     return len({one.batch for one in chosen})
 
 

@@ -22,7 +22,7 @@ class State(StrEnum):
     OPEN = "open"  # a request with them may have left: nobody knows whether the API took them
     ACCEPTED = "accepted"
     DEAD_LETTERED = "dead_lettered"
-    PARKED = "parked"  # on the in-doubt topic
+    IN_DOUBT = "parked"  # on the in-doubt topic; the word of old entries, which must stay readable
     MOVED = "moved"  # on the parking topic
     PASSED = "passed"  # the mark: all records before its end are settled, and their entries forgotten
 

@@ -21,7 +21,7 @@ RESENT, DISCARDED = "resent", "discarded"
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
+class Doubtful:
     """One record in doubt.
 
     `place` is where it was on the stream's topic, `batch` the request it went out with, `since` when it was
@@ -48,18 +48,18 @@ class InDoubt:
     ) -> None:
         self._form = form
         self._keep = keep
-        self._parked = TopicReader(settings, topic, past_open=True)
+        self._kept = TopicReader(settings, topic, past_open=True)
         self._journal = TopicReader(settings, journal, past_open=True)
-        self._waiting: dict[Place, Parked] = {}
+        self._waiting: dict[Place, Doubtful] = {}
         self._resolved: set[Place] = set()
 
-    def read(self) -> list[Parked]:
+    def read(self) -> list[Doubtful]:
         """Those that nobody has decided about, the oldest first; a later call reads only what is new.
 
         Raises:
             BridgeError: Kafka does not answer, or a topic does not exist.
         """
-        for message in self._parked.news():
+        for message in self._kept.news():
             self._note(message)
         for message in self._journal.news():
             if (place := self._form.resolved(message.key())) is not None:
@@ -69,7 +69,7 @@ class InDoubt:
 
     def close(self) -> None:
         """Ends the clients."""
-        self._parked.close()
+        self._kept.close()
         self._journal.close()
 
     def _note(self, message: Message) -> None:
@@ -81,7 +81,7 @@ class InDoubt:
         if place not in self._waiting:
             kept = message if self._keep else None
             since = message.timestamp()[1]
-            self._waiting[place] = Parked(place, told.get("batch", ""), since, told.get("detail", ""), kept)
+            self._waiting[place] = Doubtful(place, told.get("batch", ""), since, told.get("detail", ""), kept)
 
 
 class Resolver:
@@ -125,7 +125,7 @@ class Resolver:
         except KafkaException as error:
             raise BridgeError(f"not decided: {error.args[0].str()}; look again, and try again") from None
 
-    def _write(self, chosen: Sequence[Parked], action: str, reason: str, at: int) -> None:
+    def _write(self, chosen: Sequence[Doubtful], action: str, reason: str, at: int) -> None:
         records = []
         for one in chosen:
             value = self._form.resolution_value(Resolution(one.place, action, reason, at))

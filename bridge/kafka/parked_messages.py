@@ -48,7 +48,7 @@ class ParkedMessage:
         self._headers, added = headers[: -len(_ADDED)], dict(headers[-len(_ADDED) :])
         if tuple(added) != _ADDED:
             raise ValueError("it lacks the headers of a parked record")
-        self._key = added.pop(_KEY)
+        self._key: bytes | None = added.pop(_KEY)
         if None in added.values():
             raise ValueError("a header of a parked record is empty")
         kind, milliseconds = added[_TIMESTAMP].split()
@@ -73,7 +73,7 @@ class ParkedMessage:
 
     def headers(self) -> list[Header]:
         """The headers that it had."""
-        return self._headers  # type: ignore[no-any-return]
+        return self._headers
 
     def timestamp(self) -> tuple[int, int]:
         """The kind of time that it had, and the milliseconds since 1970."""

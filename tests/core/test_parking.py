@@ -2,6 +2,7 @@
 
 from bridge.core.batcher import Batch
 from bridge.core.engine import Engine
+from bridge.core.flood_guard import FloodLimits
 from bridge.core.outcome import Accepted, Denied, InDoubt, Outcome, Rejected, Throttled, Unavailable
 from bridge.core.parking import NEAR_SECONDS, Parking
 from tests.core.records import decoded, engine, limits, run_of
@@ -255,3 +256,23 @@ def test_with_partitions_apart_one_rests_as_soon_as_a_full_batch_of_it_is_outsta
 
 def _second(batch: Batch) -> int:
     return (batch.origins[0].offset() or 0) // 40
+
+
+def test_a_stopped_stream_parks_nothing_and_a_resume_parks_what_was_withheld() -> None:
+    """The API refuses a batch of an app that was parked meanwhile: it goes before what came later."""
+    made = engine(limits(max_records=1, park_after=AFTER, flood=FloodLimits(1, None, 1)))
+    made.receive(run_of(2, "a"), 0.0)
+    refused = made.take(0.0)
+    assert refused is not None
+    made.park("a")
+    assert made.returned(refused, Rejected(404, "unknown app", whole=True), 0.0) is None
+    assert made.tripped
+    assert made.take(1_000.0) is made.take_parked() is None
+    assert made.resume() == []
+    gone = []
+    while (batch := made.take_parked()) is not None:
+        gone += [origin.offset() for origin in batch.origins]
+        made.parked(batch, {0: len(gone)}, 0.0)
+    assert gone == [0, 1]
+    assert made.take(1_000.0) is None
+    assert (made.books.parked, made.books.balance(0)) == (2, True)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
+from bridge.core.journal import Entry, State
 from tests.delivery.world import Process, Record, World
 
 T = TypeVar("T")
@@ -28,6 +29,26 @@ def test_a_zombie_sends_nothing_once_the_new_owner_has_read_the_journal() -> Non
     assert sorted(world.accepted.elements()) == [(0, 0), (0, 1), (0, 2)]
     assert len(world.sent) == 1
     assert not world.parked
+
+
+class ParksLate(World):
+    """While the next owner takes a partition over, the one before parks until it is fenced from that."""
+
+    async def do(self, effect: Callable[[], T]) -> T:
+        if effect.__qualname__.startswith("ParkingLot.take_over"):
+            self.moved += [record.place for record in self.records]
+            entry = Entry.of("late", "a", self.records, State.MOVED, 0)
+            self.journal[0, entry.batch] = entry
+        return await super().do(effect)
+
+
+def test_what_a_zombie_has_parked_in_the_end_is_neither_parked_again_nor_sent() -> None:
+    world = ParksLate([Record((0, n), "a") for n in range(3)])
+    owner = Process(world, parks="a")
+    assert owner.run()
+    assert sorted(world.moved) == [(0, 0), (0, 1), (0, 2)]
+    assert not world.sent
+    assert owner.books.settled_before == 3
 
 
 async def _play(world: Paused) -> None:

@@ -107,7 +107,7 @@ class BridgeProcess:
         return self._events(event, 0)
 
     def metric(self, name: str, **labels: str) -> float:
-        """The sum of a metric's samples with these labels, now; of its own streams unless they name another."""
+        """The sum of a metric's samples with these labels, now; of its streams unless they name another."""
         own = {None, labels.get("stream"), *self._streams}
         return _sum([each for each in self._scrape() if each.labels.get("stream") in own], name, labels)
 

@@ -127,6 +127,8 @@ def journal(data: bytes) -> None:
     _JOURNAL.resolved(b"group/topic/" + data)
     with suppress(ValueError):
         _JOURNAL.entry(0, data)
+    with suppress(ValueError):
+        _JOURNAL.parked(data)
 
 
 TARGETS: dict[Target, list[bytes]] = {

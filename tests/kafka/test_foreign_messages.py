@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Message, Producer
 from hypothesis import example, given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
@@ -19,6 +19,8 @@ from bridge.kafka.decisions import Decisions
 from bridge.kafka.in_doubt import InDoubt
 from bridge.kafka.journal import KafkaJournal
 from bridge.kafka.journal_entries import MAX_RECORDS, JournalFormat, Place, place_of
+from bridge.kafka.parked_messages import ParkedMessage
+from bridge.kafka.parking import KafkaParking
 from bridge.kafka.registered_apps import RegisteredApp, RegisteredApps
 from tests.flows.process import eventually
 from tests.kafka_broker.cluster import Cluster
@@ -121,6 +123,49 @@ def test_a_journal_that_cannot_be_read_is_not_taken_over_until_somebody_mends_it
         assert not taking.done()
         foreign.put(FORM.entry_key(0, "c"), None)
         assert await taking == {0: [OPEN]}
+
+    with capture_logs() as logged:
+        asyncio.run(asyncio.wait_for(scene(), 60))
+
+
+LAST = {"last": {"partition": 3, "offset": 7}}
+
+
+@given((st.dictionaries(st.sampled_from(["last", "app"]), JSON) | JSON).map(orjson.dumps) | st.binary())
+@example(orjson.dumps({"last": {"partition": -1, "offset": 7}}))
+@example(orjson.dumps({"last": None}))
+def test_any_value_is_the_end_of_what_is_parked_or_refused(value: bytes) -> None:
+    with suppress(ValueError):
+        assert min(asdict(FORM.parked(value)).values()) >= 0
+
+
+HEADERS = {"topic": b"records", "partition": b"0", "offset": b"7", "timestamp": b"1 2", "key": None}
+
+
+@given(st.dictionaries(st.sampled_from(sorted(HEADERS)), st.none() | st.binary(max_size=5)))
+def test_any_headers_are_those_of_a_parked_record_or_refused(others: dict[str, bytes | None]) -> None:
+    message = Message(topic="parked", partition=3, offset=0, value=b"x")
+    message.set_headers([(f"bridge.{name}", value) for name, value in {**HEADERS, **others}.items()])
+    with suppress(ValueError):
+        home = ParkedMessage(message).home
+        assert [type(each) for each in home] == [str, int, int]
+
+
+def test_where_parked_records_end_is_not_guessed_from_what_somebody_else_wrote(foreign: Foreign) -> None:
+    parked = foreign.topic
+    foreign.put(FORM.parked_key(0, "crm"), orjson.dumps(LAST))
+    foreign.put(FORM.parked_key(0, "wiki"), b"[[[")
+
+    def refused() -> bool:
+        return any("does not say where parked records end" in line.get("error", "") for line in logged)
+
+    async def scene() -> None:
+        parking = KafkaParking(foreign.settings, parked, "group", foreign.topic, FORM)
+        taking = asyncio.create_task(parking.take_over([0]))
+        await asyncio.to_thread(eventually, refused, "it was refused")
+        assert not taking.done()
+        foreign.put(FORM.parked_key(0, "wiki"), None)
+        assert await taking == {"crm": {3: 7}}
 
     with capture_logs() as logged:
         asyncio.run(asyncio.wait_for(scene(), 60))

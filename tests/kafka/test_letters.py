@@ -2,17 +2,23 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
 import pytest
+from confluent_kafka import Message
 
 from bridge.core.errors import BridgeError, ConfigError
 from bridge.kafka.census import MAX_GROUPS, OTHER_APPS, Census
 from bridge.kafka.choice import Choice, place
 from bridge.kafka.contents import Contents
 from bridge.kafka.decisions import Decisions, Status
+from bridge.kafka.fenced_producer import ProducerRecord
 from bridge.kafka.letters import DeadLetterBox, Letter
 from bridge.kafka.offset_range import OffsetRange
 from bridge.kafka.origins import Origin
+from bridge.kafka.parked_messages import ParkedMessage, parked_record
+from bridge.kafka.replay import Returns
 from bridge.kafka.serde import wire
 from bridge.kafka.topics import Topic
 from bridge.streams import SINKS
@@ -64,6 +70,24 @@ def test_a_letter_that_stands_twice_is_one_and_those_of_other_topics_are_none(
         assert progress[-1] == (5, 5)
         assert {each.status for each in told} == {Status.WAITING}
         assert {(each.reason, each.cut) for each in told} == {("invalid", False)}
+
+
+def test_a_letter_from_the_parking_topic_is_that_of_the_record_that_was_parked(
+    mock_kafka: Cluster[Broker],
+) -> None:
+    topic = stage_topic(mock_kafka)
+    straight = refused(topic.topic, 7, GOOD, headers=[("from", b"a test")])
+    made = parked_record("parked", 3, "CRM", straight.origin)
+    stands = Message(topic="parked", partition=3, offset=0, key=made.key, value=made.value)
+    told: Any = [(name, value.encode() if isinstance(value, str) else value) for name, value in made.headers]
+    stands.set_headers(told)
+    bury(mock_kafka, topic, replace(straight, origin=ParkedMessage(stands)), straight)
+    with box(mock_kafka, topic) as opened:
+        [letter] = read(opened)
+        assert opened.foreign == 0
+        returned = Returns(topic.topic, 4, None).of(letter).record
+    assert letter.origin == Origin(0, 7, AT + 7)
+    assert returned == ProducerRecord(topic.topic, b"7", straight.origin.value(), 0, [("from", b"a test")])
 
 
 def test_letters_are_chosen_by_reason_app_and_place(mock_kafka: Cluster[Broker]) -> None:

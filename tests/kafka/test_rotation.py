@@ -6,6 +6,8 @@ from typing import Any
 
 from confluent_kafka import Consumer
 
+from bridge.kafka.journal_entries import JournalFormat
+from bridge.kafka.parking import KafkaParking
 from bridge.kafka.rotation import LIVE, FollowingConsumer, RotatingSettings
 
 NOWHERE = {
@@ -65,6 +67,17 @@ def test_who_comes_late_is_told_at_once() -> None:
     settings.refresh()
     told: list[tuple[str, str]] = []
     settings.follow(Client(told))
+    assert told == [("me", "second")]
+
+
+def test_whoever_asks_how_far_parked_records_are_delivered_follows() -> None:
+    source = Source()
+    settings = RotatingSettings(source)
+    parking = KafkaParking(settings, "parked", "group", "journal", JournalFormat("group", "records"))
+    told: list[tuple[str, str]] = []
+    parking._asking.set_sasl_credentials = lambda *new: told.append(new)  # type: ignore[method-assign]
+    source.password = "second"
+    settings.refresh()
     assert told == [("me", "second")]
 
 

@@ -154,7 +154,7 @@ class _Course:
         for bridge in self._scene.bridges:
             assert bridge.running, "a bridge has ended by itself"
             eventually(lambda bridge=bridge: bridge.status("/readyz")[0] == 200, "it is ready")  # type: ignore[misc]
-            for stream in STREAMS:
+            for stream in (*STREAMS, *(f"{stream}.parked" for stream in STREAMS)):
                 books = bridge.books(stream)
                 if not balanced(books) or books["outstanding"]:
                     self.wrongs.append(f"books of {stream}: {books}")

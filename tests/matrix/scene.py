@@ -34,6 +34,7 @@ class Scene:
         self.bridges: list[BridgeProcess] = []
         self._folder = folder
         self._topics = {stream: kafka.create_topic(stream, PARTITIONS) for stream in STREAMS}
+        self._parked = {stream: kafka.create_topic(f"{stream}-parked", PARTITIONS) for stream in STREAMS}
         self._dead = kafka.create_topic("dead", 1)
         self._in_doubt = kafka.create_topic("in-doubt", 1)
         self._journal = kafka.create_topic("journal", 1, cleanup_policy="compact")
@@ -48,7 +49,7 @@ class Scene:
             bridge.close()
         self.watch.close()
         admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap, "log_level": 0})
-        topics = [*self._topics.values(), self._dead, self._in_doubt, self._journal]
+        topics = [*self._topics.values(), *self._parked.values(), self._dead, self._in_doubt, self._journal]
         for deleted in admin.delete_topics(topics).values():
             deleted.result(KAFKA_SECONDS)
 
@@ -63,6 +64,7 @@ class Scene:
             "topic": self._topics[stream],
             "dead_letter_topic": self._dead,
             "in_doubt_topic": self._in_doubt,
+            "parked_topic": self._parked[stream],
             "format": "json",
             "batch": {"max_records": BATCH_RECORDS, "max_age_seconds": 0.2},
             "in_flight": IN_FLIGHT,
