@@ -81,6 +81,7 @@ def _settings(track: Track) -> tuple[dict[str, Any], str]:
         "topic": track.loaded.topic,
         "dead_letter_topic": track.loaded.dead_letters,
         "format": track.job.format.value,
+        "park_after_seconds": None,  # the topics that it takes are not there
     }
     settings = {
         "productiv": {
