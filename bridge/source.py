@@ -28,6 +28,9 @@ POLL_SECONDS = 0.5  # how long one look at the group takes; rebalances and the e
 FENCED_SECONDS = 5.0
 # By so much the begin of a shortened overlap must have moved to be logged again: it is told each round.
 SHORTENED_MS = 3_600_000
+# A member may be given nothing at first: by a leader that does not know the topic's partitions yet, or until
+# a member that died is missed.
+ELSEWHERE_SECONDS = 10.0
 # Failures of the API's day, which pass. Any other needs somebody, so the source says that it is not ready.
 _PASSING = {"throttled", "unavailable", "in_doubt"}
 
@@ -101,6 +104,7 @@ class Source:
         self._joined = False
         self._once = False
         self._work: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
         self._cursor: dict[str, Json] | None = None
         self._failed: RoundFailed | None = None
         self._shortened = 0
@@ -121,6 +125,8 @@ class Source:
             while not self._stopping.is_set():
                 await self._membership.poll(0, POLL_SECONDS)
             await self._membership.close()
+            if self._leaving is not None:
+                self._leaving.cancel()
         return self._failed is None
 
     def stop(self) -> None:
@@ -167,6 +173,12 @@ class Source:
             log.info("source_owned", stream=self.stream.name, partition=self._partition)
             self._work = self._tasks.create_task(self._poll())
         elif self._once and not self.owned:
+            self._leaving = self._tasks.create_task(self._leave_to_another())
+
+    async def _leave_to_another(self) -> None:
+        """Ends a single round that is not ours, unless the group was only not in order yet."""
+        await self._sleep(ELSEWHERE_SECONDS)
+        if not self.owned:
             log.info("source_owned_elsewhere", stream=self.stream.name)
             self.stop()
 

@@ -30,7 +30,7 @@ from bridge.core.ports import Fenced
 from bridge.core.stream import Operation
 from bridge.productiv.client import Failed
 from bridge.productiv.questions import ApiError
-from bridge.source import FENCED_SECONDS, Source, SourceTimes
+from bridge.source import ELSEWHERE_SECONDS, FENCED_SECONDS, Source, SourceTimes
 from bridge.telemetry.metrics import Metrics
 from tests.stand_ins import Changes, Topic
 
@@ -355,3 +355,19 @@ async def test_once_leaves_to_another_process_what_is_its() -> None:
     world.topic = world.source._membership = Topic(world.changes, [NOT_OURS])
     assert await world.source.run(once=True) is True
     assert world.keys == []
+
+
+async def test_once_waits_for_a_group_that_is_not_in_order_yet() -> None:
+    world = World([fixed(written("a"))])
+    world.topic = world.source._membership = Topic(world.changes, [NOT_OURS])
+    world.topic.log[OURS] = []
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        world.topic.assign(OURS)
+        await world.changes.until(lambda: world.source.owned)
+
+    world.source._sleep = sleep
+    assert await world.source.run(once=True) is True
+    assert (world.keys, slept) == (["a"], [ELSEWHERE_SECONDS])

@@ -40,9 +40,9 @@ PAGE = Page(
 
 def played(source: SourceStream, cursor: Cursor) -> None:
     """A round, with the same page for each question."""
-    steps = source.poll(source.options(), cursor, NOW)
-    answer: Any = None
     held = dict(cursor)
+    steps = source.poll(source.options(), held, NOW)
+    answer: Any = None
     while True:
         try:
             step = steps.send(answer)
@@ -50,6 +50,8 @@ def played(source: SourceStream, cursor: Cursor) -> None:
             return
         if isinstance(step, Write):
             held |= {name: entry for name, entry in step.remember.items() if entry is not None}
+            for name in step.remember.keys() - {name for name, entry in step.remember.items() if entry}:
+                held.pop(name, None)
         answer = [PAGE] * len(step) if isinstance(step, list | tuple) else ()
 
 

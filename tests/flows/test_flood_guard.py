@@ -1,5 +1,6 @@
 """A flood of bad records stops the stream in each process, and an operator lets it go on."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -46,7 +47,9 @@ def test_a_stopped_stream_goes_on_when_told_and_stops_again_while_the_cause_is_t
         for bridge in bridges:
             status, answer = bridge.status("/readyz")
             assert status == 503
-            assert "usage: flood guard: 500 records in a row were refused (limit 500)" in answer["reasons"]
+            # A batch is refused as a whole, so it may be a few more than the limit.
+            why = r"usage: flood guard: \d+ records in a row were refused \(limit 500\)"
+            assert any(re.fullmatch(why, reason) for reason in answer["reasons"])
             assert bridge.status("/healthz")[0] == 200
             assert balanced(bridge.books())
         eventually(lambda: len(stage.buried()) == dead(bridges), "the dead letters are written")

@@ -75,11 +75,11 @@ def test_100_000_audit_events_go_out_once_each_through_kills_page_faults_and_lat
         for kill in range(kills):
             bridge.start()
             mark = (kill + 1) * total // (kills + 3)
-            eventually(partial(has, stage, "audit_events", mark), f"{mark} events on the topic", 90)
+            eventually(partial(has, stage, "audit_events", mark), f"{mark} events on the topic", 240)
             time.sleep(random.random())  # somewhere within a round, a page, a transaction
             bridge.kill()
         bridge.start()
-        eventually(partial(has, stage, "audit_events", total), f"{total} events on the topic", 120)
+        eventually(partial(has, stage, "audit_events", total), f"{total} events on the topic", 240)
         stage.clear_faults()
         two_more_rounds(bridge)
         assert bridge.stop() == 0
@@ -117,7 +117,7 @@ def test_two_replicas_that_fight_over_the_sources_write_each_record_once(
                 victim.start()
             eventually(partial(has, stage, "audit_events", min(before + 1, total)), "it goes on")
         for output, records in {"audit_events": total, **once}.items():
-            eventually(partial(has, stage, output, records), f"{records} {output}", 120)
+            eventually(partial(has, stage, output, records), f"{records} {output}", 240)
         assert {bridge.stop() for bridge in (first, second)} == {0}
         exactly_once(stage, total)
         for output, records in once.items():
@@ -137,7 +137,7 @@ def test_500_executions_yield_exactly_their_transitions_in_order(
         while moving:
             # A state that nobody saw is no transition: all move on once the last of them is on the topic.
             states = sum(len(execution["history"]) for execution in stage.content("executions"))
-            eventually(partial(has, stage, "executions", states), f"{states} transitions", 120)
+            eventually(partial(has, stage, "executions", states), f"{states} transitions", 240)
             bridge.kill()
             bridge.start()
             moving = bool(stage.tell("executions/step")["moved"])

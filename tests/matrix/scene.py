@@ -71,7 +71,7 @@ class Scene:
             "in_flight_per_app": 2,
             "backoff": {"initial_seconds": 0.05, "max_seconds": LONGEST_BACKOFF},
             "commit_interval_seconds": 0.1,
-            "revoke_deadline_seconds": 2 * READ_SECONDS,
+            "revoke_deadline_seconds": 4 * READ_SECONDS,
         }
 
     def _settings(self) -> dict[str, Any]:
