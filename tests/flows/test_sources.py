@@ -221,7 +221,8 @@ def test_one_round_for_cron_goes_on_where_the_last_one_ended(kafka: Cluster[Brok
         assert "403" in failed.stdout + failed.stderr
         bridge.start()
         eventually(lambda: rounds(bridge, "denied") > 0, "a round of the process that polls")
-        assert command(bridge, *once).returncode == 0, "what another process polls is left to it"
+        stage.clear_faults()
+        assert command(bridge, *once).returncode == 0, "beside it, whichever of the two is given the source"
         assert len(stage.read("apps")) == 13
         assert bridge.stop() == 0
 
