@@ -6,31 +6,15 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
-from random import random
 
 import structlog
 
 from bridge import config
-from bridge.core.backoff import Backoff
-from bridge.core.batcher import BatchLimits
-from bridge.core.engine import Engine, EngineLimits
 from bridge.core.errors import BridgeError, ConfigError
-from bridge.core.flood_guard import FloodLimits
-from bridge.core.gate import GateBounds
-from bridge.core.sender import SendLimits
-from bridge.core.stream import SinkStream
-from bridge.delivery import Direct, Journaled
-from bridge.kafka.consumer import Consumer
-from bridge.kafka.dead_letters import DeadLetters
-from bridge.kafka.journal import KafkaJournal
 from bridge.kafka.rotation import RotatingSettings
-from bridge.kafka.topics import Topic
 from bridge.productiv.client import Client
-from bridge.reconcile.connect import app_id, connected
 from bridge.reconcile.job import ReconcileJob
-from bridge.reconcile.objection import Allowance
-from bridge.sink import Sink, SinkTimes
+from bridge.sink import Sink
 from bridge.source import Source
 from bridge.streams import SINKS, SOURCES
 from bridge.telemetry.health import Pulse, health_app, served
@@ -40,8 +24,9 @@ from bridge.wiring.clients import api_client
 from bridge.wiring.commands import in_doubt
 from bridge.wiring.credentials import follow_credentials
 from bridge.wiring.resuming import resume_when_told
+from bridge.wiring.sinks import build_sink, reconcile_jobs
 from bridge.wiring.sources import build_sources, output_topics
-from bridge.wiring.topics import create_topics, journal_format, sink_topics, topic_decoder
+from bridge.wiring.topics import create_topics, sink_topics
 
 log = structlog.get_logger(__name__)
 BEAT_SECONDS = 1.0
@@ -87,13 +72,13 @@ async def run(
     pulse = Pulse()
     async with api_client(settings, metrics.request) as client:
         kafka = RotatingSettings(settings.kafka.client_settings)
-        sinks = {name: _sink(settings, kafka, topic, client, metrics) for name, topic in topics.items()}
+        sinks = {name: build_sink(settings, kafka, topic, client, metrics) for name, topic in topics.items()}
         sources = await build_sources(settings, kafka, source_names, outputs, client, metrics)
         streams: dict[str, Sink | Source] = {**sinks, **sources}
         with _operations_port(settings, metrics, pulse, lambda: _not_ready(client, streams)) as url:
             started(Running(sinks, sources, url))
             log.info("started", streams=list(streams), operations_port=url)
-            jobs = _reconcile_jobs(settings, topics, sinks, client, metrics)
+            jobs = reconcile_jobs(settings, topics, sinks, client, metrics)
             await _run_until(stop, sinks, sources, jobs, client, pulse, settings, kafka)
     log.info("stopped")
 
@@ -105,7 +90,8 @@ async def poll_once(settings: config.Settings, stop: asyncio.Event, only: Collec
 
     Raises:
         BridgeError: something is wrong with the configuration, a topic or a schema.
-        ExceptionGroup: a source failed in a way that a restart must mend.
+        ExceptionGroup: a source failed in a way that a restart must mend, or (TimeoutError) the end after
+            `stop` took longer than `shutdown_deadline_seconds`.
     """
     settings.productiv.require_credentials()
     sinks, names = _chosen(settings, only)
@@ -123,16 +109,19 @@ async def poll_once(settings: config.Settings, stop: asyncio.Event, only: Collec
         )
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(source.run(once=True)) for source in sources.values()]
-            ending = tasks.create_task(_stop_when(stop, sources.values()))
+            ending = tasks.create_task(_stop_when(stop, sources.values(), settings.shutdown_deadline_seconds))
             await asyncio.wait(running)
             ending.cancel()
     return all(task.result() for task in running)
 
 
-async def _stop_when(stop: asyncio.Event, sources: Collection[Source]) -> None:
+async def _stop_when(stop: asyncio.Event, sources: Collection[Source], deadline: float) -> None:
+    """Stops the sources when told; raises TimeoutError if they have not ended `deadline` seconds later."""
     await stop.wait()
     for source in sources:
         source.stop()
+    await asyncio.sleep(deadline)
+    raise TimeoutError
 
 
 def _chosen(settings: config.Settings, only: Collection[str]) -> tuple[list[str], list[str]]:
@@ -147,89 +136,6 @@ def _chosen(settings: config.Settings, only: Collection[str]) -> tuple[list[str]
             "sources.<stream>.enabled"
         )
     return sinks, sources
-
-
-def _reconcile_jobs(
-    settings: config.Settings,
-    topics: dict[str, Topic],
-    sinks: dict[str, Sink],
-    client: Client,
-    metrics: Metrics,
-) -> list[ReconcileJob]:
-    chosen = settings.reconcile
-    if not chosen.enabled:
-        return []
-    names = chosen.chosen()
-    apps = None if names is None else [app_id(settings, name) for name in names]
-    return [
-        ReconcileJob(
-            name,
-            partial(
-                connected,
-                settings,
-                sink.stream,
-                topics[name],
-                topic_decoder(settings, topics[name]),
-                client,
-                apps,
-            ),
-            # One partition is always somebody's and never two members', so it makes the choice for us.
-            partial(sink.engine.offsets.owns, 0),
-            apps,
-            Allowance(chosen.max_deletions_share),
-            chosen.interval_hours * 3600,
-            metrics,
-            wall=time.time,
-        )
-        for name, sink in sinks.items()
-        if sink.stream.deletions is not None
-    ]
-
-
-def _sink(
-    settings: config.Settings, kafka: RotatingSettings, topic: Topic, client: Client, metrics: Metrics
-) -> Sink:
-    stream, chosen = SINKS[topic.stream], settings.sinks[topic.stream]
-    bounds = GateBounds(chosen.max_outstanding_records, chosen.max_outstanding_bytes)
-    gate = stream.gating.make(chosen, bounds) if stream.gating is not None else None
-    engine = Engine(stream, topic.topic, _limits(stream, chosen), random, gate)
-    form = journal_format(settings, topic)
-    sink = Sink(
-        stream=stream,
-        engine=engine,
-        consumer=Consumer(kafka, topic.topic, form.group),
-        decoder=topic_decoder(settings, topic),
-        delivery=(
-            Direct(client)
-            if stream.resend_safe
-            else Journaled(
-                client, KafkaJournal(kafka, settings.kafka.journal_topic, form), engine.journal, time.time
-            )
-        ),
-        dead_letters=DeadLetters(kafka, topic.dead_letters.topic),
-        in_doubt=DeadLetters(kafka, topic.in_doubt.topic) if topic.in_doubt else None,
-        times=SinkTimes(chosen.commit_interval_seconds, chosen.revoke_deadline_seconds),
-        metrics=metrics,
-    )
-    metrics.watch(stream.name, sink)
-    return sink
-
-
-def _limits(stream: SinkStream, sink: config.Sink) -> EngineLimits:
-    return EngineLimits(
-        batch=BatchLimits(sink.batch.max_records, sink.batch.max_bytes, sink.batch.max_age_seconds),
-        send=SendLimits(
-            sink.in_flight,
-            sink.in_flight_per_app,
-            Backoff(sink.backoff.initial_seconds, sink.backoff.max_seconds),
-            park=sink.in_doubt == "park" and not stream.resend_safe,
-        ),
-        flood=FloodLimits(
-            sink.flood_guard.consecutive, sink.flood_guard.share, sink.flood_guard.window_records
-        ),
-        max_outstanding_records=sink.max_outstanding_records,
-        max_outstanding_bytes=sink.max_outstanding_bytes,
-    )
 
 
 @contextmanager

@@ -179,7 +179,7 @@ def test_records_gone_from_the_topic_do_not_keep_the_others_waiting() -> None:
     assert sorted(world.accepted) == [(0, 3), (0, 4), (0, 5)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     records=st.lists(
         st.tuples(st.integers(0, 2), st.sampled_from("abc"), st.integers(0, 9), st.integers(1, 3)),

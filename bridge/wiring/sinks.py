@@ -1,0 +1,113 @@
+"""The sinks of a run, and the jobs beside them."""
+
+import time
+from functools import partial
+from random import random
+
+from bridge import config
+from bridge.core.backoff import Backoff
+from bridge.core.batcher import BatchLimits
+from bridge.core.engine import Engine, EngineLimits
+from bridge.core.flood_guard import FloodLimits
+from bridge.core.gate import GateBounds
+from bridge.core.sender import SendLimits
+from bridge.core.stream import SinkStream
+from bridge.delivery import Direct, Journaled
+from bridge.kafka.consumer import Consumer
+from bridge.kafka.dead_letters import DeadLetters
+from bridge.kafka.journal import KafkaJournal
+from bridge.kafka.rotation import RotatingSettings
+from bridge.kafka.topics import Topic
+from bridge.productiv.client import Client
+from bridge.reconcile.connect import app_id, connected
+from bridge.reconcile.job import ReconcileJob
+from bridge.reconcile.objection import Allowance
+from bridge.sink import Sink, SinkTimes
+from bridge.streams import SINKS
+from bridge.telemetry.metrics import Metrics
+from bridge.wiring.topics import journal_format, topic_decoder
+
+
+def reconcile_jobs(
+    settings: config.Settings,
+    topics: dict[str, Topic],
+    sinks: dict[str, Sink],
+    client: Client,
+    metrics: Metrics,
+) -> list[ReconcileJob]:
+    """The scheduled jobs of the sinks whose streams have deletions; none unless they are turned on."""
+    chosen = settings.reconcile
+    if not chosen.enabled:
+        return []
+    names = chosen.chosen()
+    apps = None if names is None else [app_id(settings, name) for name in names]
+    return [
+        ReconcileJob(
+            name,
+            partial(
+                connected,
+                settings,
+                sink.stream,
+                topics[name],
+                topic_decoder(settings, topics[name]),
+                client,
+                apps,
+            ),
+            # One partition is always somebody's and never two members', so it makes the choice for us.
+            partial(sink.engine.offsets.owns, 0),
+            apps,
+            Allowance(chosen.max_deletions_share),
+            chosen.interval_hours * 3600,
+            metrics,
+            wall=time.time,
+        )
+        for name, sink in sinks.items()
+        if sink.stream.deletions is not None
+    ]
+
+
+def build_sink(
+    settings: config.Settings, kafka: RotatingSettings, topic: Topic, client: Client, metrics: Metrics
+) -> Sink:
+    """The sink of a topic, not yet running; `kafka` are the settings of its clients."""
+    stream, chosen = SINKS[topic.stream], settings.sinks[topic.stream]
+    bounds = GateBounds(chosen.max_outstanding_records, chosen.max_outstanding_bytes)
+    gate = stream.gating.make(chosen, bounds) if stream.gating is not None else None
+    engine = Engine(stream, topic.topic, _limits(stream, chosen), random, gate)
+    form = journal_format(settings, topic)
+    sink = Sink(
+        stream=stream,
+        engine=engine,
+        consumer=Consumer(kafka, topic.topic, form.group),
+        decoder=topic_decoder(settings, topic),
+        delivery=(
+            Direct(client)
+            if stream.resend_safe
+            else Journaled(
+                client, KafkaJournal(kafka, settings.kafka.journal_topic, form), engine.journal, time.time
+            )
+        ),
+        dead_letters=DeadLetters(kafka, topic.dead_letters.topic),
+        in_doubt=DeadLetters(kafka, topic.in_doubt.topic) if topic.in_doubt else None,
+        times=SinkTimes(chosen.commit_interval_seconds, chosen.revoke_deadline_seconds),
+        metrics=metrics,
+    )
+    metrics.watch(stream.name, sink)
+    return sink
+
+
+def _limits(stream: SinkStream, sink: config.Sink) -> EngineLimits:
+    return EngineLimits(
+        batch=BatchLimits(sink.batch.max_records, sink.batch.max_bytes, sink.batch.max_age_seconds),
+        send=SendLimits(
+            sink.in_flight,
+            sink.in_flight_per_app,
+            Backoff(sink.backoff.initial_seconds, sink.backoff.max_seconds),
+            park=sink.in_doubt == "park" and not stream.resend_safe,
+        ),
+        flood=FloodLimits(
+            sink.flood_guard.consecutive, sink.flood_guard.share, sink.flood_guard.window_records
+        ),
+        max_outstanding_records=sink.max_outstanding_records,
+        max_outstanding_bytes=sink.max_outstanding_bytes,
+    )
