@@ -204,12 +204,15 @@ class Sink:
             self._undecoded += [m for m in polled if self.engine.offsets.owns(m.partition())]
             if not self._undecoded or self.engine.tripped:
                 continue
+            undecoded = self._undecoded
             try:
                 # In a thread, as a schema id that is new may mean a request to the registry.
-                decoded = await asyncio.to_thread(self._decoder.decode, self._undecoded)
+                decoded = await asyncio.to_thread(self._decoder.decode, undecoded)
             except SchemaRegistryUnavailable as error:
                 log.warning("schema_registry_unavailable", stream=self.stream.name, error=str(error))
                 continue
+            if self._undecoded is not undecoded:
+                continue  # partitions were given up meanwhile: what is left of it is decoded again
             if not self.engine.admits(decoded):
                 self._tell_tripped(decoded.refused)
                 continue

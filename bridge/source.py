@@ -172,7 +172,7 @@ class Source:
         if self._partition in partitions:
             log.info("source_owned", stream=self.stream.name, partition=self._partition)
             self._work = self._tasks.create_task(self._poll())
-        elif self._once and not self.owned:
+        elif self._once and not self.owned and self._leaving is None:
             self._leaving = self._tasks.create_task(self._leave_to_another())
 
     async def _leave_to_another(self) -> None:

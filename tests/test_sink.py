@@ -10,8 +10,9 @@ from bridge.core.backoff import Backoff
 from bridge.core.engine import EngineLimits
 from bridge.core.flood_guard import FloodLimits
 from bridge.core.outcome import Accepted, Denied, Rejected, Throttled, Unavailable
+from bridge.core.record import Decoded
 from tests.core.records import limits
-from tests.stand_ins import PATIENCE, Setting
+from tests.stand_ins import PATIENCE, Message, Setting
 
 pytestmark = pytest.mark.anyio
 
@@ -81,6 +82,25 @@ async def test_a_batch_goes_again_by_itself_and_with_the_same_key() -> None:
         await setting.until(lambda: setting.api.accepted)
     assert len(setting.api.keys) == 4
     assert len(set(setting.api.keys)) == 1
+
+
+async def test_what_is_given_up_while_it_is_decoded_is_not_received() -> None:
+    """A lost journal takes a partition away between two rebalances."""
+    setting = Setting(at_once(), partitions=(0, 1))
+    loop, decode = asyncio.get_running_loop(), setting.decoder.decode
+
+    def losing(messages: Sequence[Message]) -> Decoded:
+        if {message.partition() for message in messages} == {0, 1}:
+            asyncio.run_coroutine_threadsafe(setting.sink.lost([0]), loop).result(PATIENCE)
+        return decode(messages)
+
+    setting.decoder.decode = losing  # type: ignore[method-assign]
+    setting.topic.produce(thing(1))
+    setting.topic.produce(thing(2), partition=1)
+    async with setting.running():
+        await setting.until(lambda: setting.api.accepted)
+    assert setting.api.accepted == [("a", 2)]
+    assert setting.engine.books.received == 1
 
 
 async def test_a_full_sink_reads_nothing_but_keeps_polling() -> None:

@@ -371,3 +371,20 @@ async def test_once_waits_for_a_group_that_is_not_in_order_yet() -> None:
     world.source._sleep = sleep
     assert await world.source.run(once=True) is True
     assert (world.keys, slept) == (["a"], [ELSEWHERE_SECONDS])
+
+
+async def test_once_waits_only_once_however_often_the_group_changes() -> None:
+    world = World([fixed(written("a"))])
+    world.topic = world.source._membership = Topic(world.changes, [NOT_OURS])
+    world.topic.log[NOT_OURS + 1] = []
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        polls = len(world.topic.limits)
+        world.topic.assign(NOT_OURS + 1)
+        await world.changes.until(lambda: len(world.topic.limits) > polls + 2)
+
+    world.source._sleep = sleep
+    assert await world.source.run(once=True) is True
+    assert slept == [ELSEWHERE_SECONDS]

@@ -1,10 +1,13 @@
 """Settings become topics and clients, and what cannot work is refused with a sentence."""
 
+import asyncio
+
 import pytest
 
 from bridge import config, wiring
 from bridge.core.errors import ConfigError
 from bridge.wiring.clients import client_settings
+from bridge.wiring.run import _stop_when
 
 
 def test_users_cannot_be_keyed_by_app_alone() -> None:
@@ -50,3 +53,15 @@ def test_a_parking_topic_may_have_another_name() -> None:
     parked = wiring.sink_topics(settings)["usage"].parked
     assert parked is not None
     assert (parked.topic, parked.partitions) == ("mine", 12)
+
+
+def test_a_single_round_that_does_not_end_when_told_is_ended() -> None:
+    """A thread may wait for Kafka for ever."""
+
+    async def told() -> None:
+        stop = asyncio.Event()
+        stop.set()
+        await _stop_when(stop, [], deadline=0.0)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(told())

@@ -6,18 +6,14 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
 
 import structlog
 
 from bridge import config
 from bridge.core.errors import BridgeError, ConfigError
 from bridge.kafka.rotation import RotatingSettings
-from bridge.kafka.topics import Topic
 from bridge.productiv.client import Client
-from bridge.reconcile.connect import app_id, connected
 from bridge.reconcile.job import ReconcileJob
-from bridge.reconcile.objection import Allowance
 from bridge.sink import Sink
 from bridge.source import Source
 from bridge.streams import SINKS, SOURCES
@@ -28,9 +24,9 @@ from bridge.wiring.clients import api_client
 from bridge.wiring.commands import in_doubt
 from bridge.wiring.credentials import follow_credentials
 from bridge.wiring.resuming import resume_when_told
-from bridge.wiring.sinks import parked_sink, stream_sink
+from bridge.wiring.sinks import parked_sink, reconcile_jobs, stream_sink
 from bridge.wiring.sources import build_sources, output_topics
-from bridge.wiring.topics import create_topics, sink_topics, topic_decoder
+from bridge.wiring.topics import create_topics, sink_topics
 
 log = structlog.get_logger(__name__)
 BEAT_SECONDS = 1.0
@@ -101,7 +97,7 @@ async def run(
         with _operations_port(settings, metrics, pulse, lambda: _not_ready(client, running.streams)) as url:
             started(replace(running, operations_url=url))
             log.info("started", streams=[*sinks, *sources], operations_port=url)
-            jobs = _reconcile_jobs(settings, topics, sinks, client, metrics)
+            jobs = reconcile_jobs(settings, topics, sinks, client, metrics)
             await _run_until(stop, running, jobs, client, pulse, settings, kafka)
     log.info("stopped")
 
@@ -113,7 +109,8 @@ async def poll_once(settings: config.Settings, stop: asyncio.Event, only: Collec
 
     Raises:
         BridgeError: something is wrong with the configuration, a topic or a schema.
-        ExceptionGroup: a source failed in a way that a restart must mend.
+        ExceptionGroup: a source failed in a way that a restart must mend, or (TimeoutError) the end after
+            `stop` took longer than `shutdown_deadline_seconds`.
     """
     settings.productiv.require_credentials()
     sinks, names = _chosen(settings, only)
@@ -131,16 +128,19 @@ async def poll_once(settings: config.Settings, stop: asyncio.Event, only: Collec
         )
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(source.run(once=True)) for source in sources.values()]
-            ending = tasks.create_task(_stop_when(stop, sources.values()))
+            ending = tasks.create_task(_stop_when(stop, sources.values(), settings.shutdown_deadline_seconds))
             await asyncio.wait(running)
             ending.cancel()
     return all(task.result() for task in running)
 
 
-async def _stop_when(stop: asyncio.Event, sources: Collection[Source]) -> None:
+async def _stop_when(stop: asyncio.Event, sources: Collection[Source], deadline: float) -> None:
+    """Stops the sources when told; raises TimeoutError if they have not ended `deadline` seconds later."""
     await stop.wait()
     for source in sources:
         source.stop()
+    await asyncio.sleep(deadline)
+    raise TimeoutError
 
 
 def _chosen(settings: config.Settings, only: Collection[str]) -> tuple[list[str], list[str]]:
@@ -155,43 +155,6 @@ def _chosen(settings: config.Settings, only: Collection[str]) -> tuple[list[str]
             "sources.<stream>.enabled"
         )
     return sinks, sources
-
-
-def _reconcile_jobs(
-    settings: config.Settings,
-    topics: dict[str, Topic],
-    sinks: dict[str, Sink],
-    client: Client,
-    metrics: Metrics,
-) -> list[ReconcileJob]:
-    chosen = settings.reconcile
-    if not chosen.enabled:
-        return []
-    names = chosen.chosen()
-    apps = None if names is None else [app_id(settings, name) for name in names]
-    return [
-        ReconcileJob(
-            name,
-            partial(
-                connected,
-                settings,
-                sink.stream,
-                topics[name],
-                topic_decoder(settings, topics[name]),
-                client,
-                apps,
-            ),
-            # One partition is always somebody's and never two members', so it makes the choice for us.
-            partial(sink.engine.offsets.owns, 0),
-            apps,
-            Allowance(chosen.max_deletions_share),
-            chosen.interval_hours * 3600,
-            metrics,
-            wall=time.time,
-        )
-        for name, sink in sinks.items()
-        if sink.stream.deletions is not None
-    ]
 
 
 @contextmanager

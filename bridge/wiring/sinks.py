@@ -1,8 +1,9 @@
-"""The sinks of a stream: from its topic, and from its parking topic."""
+"""The sinks of a stream, from its topic and from its parking topic, and the jobs beside them."""
 
+import time
 from dataclasses import replace
+from functools import partial
 from random import random
-from time import time
 
 from bridge import config
 from bridge.core.backoff import Backoff
@@ -22,6 +23,9 @@ from bridge.kafka.parking import KafkaParking
 from bridge.kafka.rotation import RotatingSettings
 from bridge.kafka.topics import Parked, Topic
 from bridge.productiv.client import Client
+from bridge.reconcile.connect import app_id, connected
+from bridge.reconcile.job import ReconcileJob
+from bridge.reconcile.objection import Allowance
 from bridge.sink import Sink, SinkTimes
 from bridge.streams import SINKS
 from bridge.telemetry.metrics import Metrics
@@ -100,6 +104,44 @@ def parked_sink(
     return sink
 
 
+def reconcile_jobs(
+    settings: config.Settings,
+    topics: dict[str, Topic],
+    sinks: dict[str, Sink],
+    client: Client,
+    metrics: Metrics,
+) -> list[ReconcileJob]:
+    """The scheduled jobs of the sinks whose streams have deletions; none unless they are turned on."""
+    chosen = settings.reconcile
+    if not chosen.enabled:
+        return []
+    names = chosen.chosen()
+    apps = None if names is None else [app_id(settings, name) for name in names]
+    return [
+        ReconcileJob(
+            name,
+            partial(
+                connected,
+                settings,
+                sink.stream,
+                topics[name],
+                topic_decoder(settings, topics[name]),
+                client,
+                apps,
+            ),
+            # One partition is always somebody's and never two members', so it makes the choice for us.
+            partial(sink.engine.offsets.owns, 0),
+            apps,
+            Allowance(chosen.max_deletions_share),
+            chosen.interval_hours * 3600,
+            metrics,
+            wall=time.time,
+        )
+        for name, sink in sinks.items()
+        if sink.stream.deletions is not None
+    ]
+
+
 def _delivery(
     settings: config.Settings,
     kafka: RotatingSettings,
@@ -111,7 +153,7 @@ def _delivery(
     if stream.resend_safe:
         return Direct(client)
     journal = KafkaJournal(kafka, settings.kafka.journal_topic, form)
-    return Journaled(client, journal, engine.journal, time)
+    return Journaled(client, journal, engine.journal, time.time)
 
 
 def _limits(stream: SinkStream, sink: config.Sink) -> EngineLimits:

@@ -68,7 +68,7 @@ def outcome(path: Path | None, environ: dict[str, str]) -> str:
         return str(error)
 
 
-@hypothesis_settings(deadline=None, max_examples=300)
+@hypothesis_settings(max_examples=300)
 @given(st.binary(max_size=60) | pieces.map(lambda text: text.encode(errors="surrogatepass")))
 @example(b'a: "\\UFFFFFFFF"')
 @example(b'a: "\\ud800"')
@@ -85,7 +85,7 @@ def test_any_file(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> N
     assert all(line.isprintable() for line in text.splitlines())
 
 
-@hypothesis_settings(deadline=None, max_examples=300)
+@hypothesis_settings(max_examples=300)
 @given(
     st.dictionaries(
         st.sampled_from(VARIABLES) | st.from_regex(r"BRIDGE_[A-Za-z_]{0,12}", fullmatch=True),

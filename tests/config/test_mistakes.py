@@ -5,7 +5,6 @@ import re
 import pytest
 import yaml
 from hypothesis import assume, given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bridge.config.model import Settings
@@ -175,7 +174,6 @@ def misspellings(draw: st.DrawFn) -> tuple[Path, str]:
     return path, wrong
 
 
-@hypothesis_settings(deadline=None)  # the first one builds the model
 @given(misspellings(), st.integers(0, 5))
 def test_any_misspelling_of_any_key_is_refused_with_its_line_and_a_suggestion(
     tmp_path_factory: pytest.TempPathFactory, misspelling: tuple[Path, str], blank_lines: int

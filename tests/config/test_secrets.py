@@ -190,7 +190,7 @@ secrets = st.builds(
 )
 
 
-@hypothesis_settings(deadline=None, max_examples=300)
+@hypothesis_settings(max_examples=300)
 @given(st.one_of(st.sampled_from(WAYS), st.sampled_from(VARIABLES)), secrets)
 def test_a_secret_is_never_shown(tmp_path_factory: pytest.TempPathFactory, way: str, secret: str) -> None:
     path = tmp_path_factory.mktemp("config") / "bridge.yaml"

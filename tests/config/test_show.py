@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import yaml
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bridge.config import Settings, load
@@ -91,7 +90,6 @@ def test_what_is_shown_for_the_defaults_gives_the_defaults(file: ConfigFile) -> 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 
-@hypothesis_settings(deadline=None)
 @given(
     client_id=texts,
     names=st.dictionaries(texts, texts, max_size=3),

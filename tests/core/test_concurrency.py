@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.concurrency import Concurrency
@@ -113,7 +113,6 @@ def after(steps: list[Step], concurrency: Concurrency, each: Callable[[], None] 
     return now
 
 
-@settings(deadline=None)
 @given(STEPS, st.integers(1, 64), st.data())
 def test_it_stays_between_one_and_the_bound(steps: list[Step], most: int, data: st.DataObject) -> None:
     concurrency = Concurrency(data.draw(st.integers(1, most)), most)
@@ -124,7 +123,6 @@ def test_it_stays_between_one_and_the_bound(steps: list[Step], most: int, data: 
     after(steps, concurrency, check)
 
 
-@settings(deadline=None)
 @given(STEPS, st.integers(1, 64), st.floats(0.001, 2))
 def test_whatever_was_before_quick_answers_lead_to_the_bound(
     steps: list[Step], most: int, seconds: float
@@ -182,7 +180,6 @@ def test_a_few_answers_decide_nothing() -> None:
         assert concurrency.limit == limit
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from((None, "a")), max_size=200), st.integers(1, 20))
 def test_failures_of_one_source_are_not_enough_where_two_are_asked_for(
     failures: list[str | None], limit: int

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.batcher import Batch
@@ -178,7 +178,6 @@ OUTCOMES: tuple[Outcome, ...] = (
 )
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_bytes_go_back_to_nothing_when_all_is_settled(data: st.DataObject) -> None:
     """Told by room: with one byte allowed there is room exactly when no byte is left."""
@@ -372,7 +371,6 @@ def test_what_was_given_up_since_does_not_go_again() -> None:
 # -- waking --------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_it_never_asks_to_be_woken_for_nothing(data: st.DataObject) -> None:
     """Once nothing may go, the next waking lies in the future, and it is not missed: then something goes."""

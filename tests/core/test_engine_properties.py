@@ -283,4 +283,4 @@ class EngineUnderAnyOrder(RuleBasedStateMachine):
 
 
 TestEngineUnderAnyOrder = EngineUnderAnyOrder.TestCase
-TestEngineUnderAnyOrder.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestEngineUnderAnyOrder.settings = settings(max_examples=200, stateful_step_count=40)

@@ -198,4 +198,4 @@ class SnapshotsUnderAnyOrder(RuleBasedStateMachine):
 
 
 TestSnapshotsUnderAnyOrder = SnapshotsUnderAnyOrder.TestCase
-TestSnapshotsUnderAnyOrder.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestSnapshotsUnderAnyOrder.settings = settings(max_examples=200, stateful_step_count=40)

@@ -308,4 +308,4 @@ class ListingThroughCrashes(RuleBasedStateMachine):
 
 
 TestListingThroughCrashes = ListingThroughCrashes.TestCase
-TestListingThroughCrashes.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestListingThroughCrashes.settings = settings(max_examples=100, stateful_step_count=40)

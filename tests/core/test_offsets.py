@@ -169,7 +169,7 @@ class Model:
         }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_agrees_with_a_ledger_that_remembers_every_record(data: st.DataObject) -> None:
     offsets, model = ledger(0, 1, 2), Model()

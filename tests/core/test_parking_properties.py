@@ -298,4 +298,4 @@ class ParkingUnderAnyOrder(RuleBasedStateMachine):
 
 
 TestParkingUnderAnyOrder = ParkingUnderAnyOrder.TestCase
-TestParkingUnderAnyOrder.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+TestParkingUnderAnyOrder.settings = settings(max_examples=200, stateful_step_count=50)

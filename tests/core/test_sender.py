@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.batcher import Batch
@@ -525,7 +525,6 @@ def deliver_all(made: Engine, bad: Iterable[int]) -> tuple[int, list[int], list[
     return requests, delivered, buried
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_halving_finds_exactly_the_bad_records(data: st.DataObject) -> None:
     size = data.draw(st.integers(1, 200))

@@ -89,7 +89,7 @@ def fits(form: Form | None, value: Any) -> bool:
 
 
 @given(st.dictionaries(texts, anything, max_size=4) | fitting)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_nothing_is_lost(row: dict[str, Any]) -> None:
     row = orjson.loads(orjson.dumps(row))
     record = FORM.read(row)

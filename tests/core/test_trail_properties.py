@@ -131,4 +131,4 @@ class TrailUnderAnyOrder(RuleBasedStateMachine):
 
 
 TestTrailUnderAnyOrder = TrailUnderAnyOrder.TestCase
-TestTrailUnderAnyOrder.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestTrailUnderAnyOrder.settings = settings(max_examples=200, stateful_step_count=40)

@@ -218,4 +218,4 @@ class ExecutionsThroughCrashes(RuleBasedStateMachine):
 
 
 TestExecutionsThroughCrashes = ExecutionsThroughCrashes.TestCase
-TestExecutionsThroughCrashes.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+TestExecutionsThroughCrashes.settings = settings(max_examples=200, stateful_step_count=50)

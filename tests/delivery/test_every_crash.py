@@ -196,7 +196,7 @@ def test_what_is_parked_is_parked_once_and_never_sent() -> None:
         assert balanced(again), step
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     records=st.lists(
         st.tuples(st.integers(0, 2), st.sampled_from("abc"), st.integers(0, 9), st.integers(1, 3)),

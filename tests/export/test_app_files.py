@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.export.app_files import AppFiles, FileLimits, WrittenFile
@@ -58,7 +58,6 @@ APPENDS = st.lists(
 )
 
 
-@settings(deadline=None)  # it waits for the disk, which others use too
 @given(APPENDS, st.integers(1, 5), st.integers(1, 40))
 def test_all_rows_are_there_and_no_file_is_too_large(
     appends: list[tuple[str, list[bytes]]], max_records: int, max_bytes: int

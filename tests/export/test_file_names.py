@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.export.file_names import FileNames, is_of_export
@@ -35,7 +35,6 @@ def test_other_names_keep_what_can_stand(app: str, begin: str) -> None:
     assert re.fullmatch(re.escape(begin) + r"[0-9a-f]{16}-0012\.csv", name)
 
 
-@settings(deadline=None)
 @given(st.lists(APPS, unique=True, max_size=20))
 def test_every_name_is_safe_and_belongs_to_one_app(apps: list[str]) -> None:
     names = FileNames("org_chart", "ndjson")

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.errors import ConfigError
@@ -48,7 +48,6 @@ def test_what_is_no_time_is_refused_by_name(text: str) -> None:
         moment(text, "--from")
 
 
-@settings(deadline=None)
 @given(st.datetimes(datetime(1970, 1, 1), datetime(9998, 1, 1)))
 def test_no_kafka_timestamp_lies_between_a_time_and_what_is_read_of_it(at: datetime) -> None:
     """A record belongs to a half-open range by whole milliseconds, so a time is rounded up, never down."""

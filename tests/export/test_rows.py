@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.export.rows import CsvRows, FileFormat, JsonRows, json_line, rows
@@ -24,7 +24,6 @@ def read_csv(content: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(content.decode(), newline=""), strict=True))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=5), CELLS)
 def test_text_goes_through_csv_unchanged(cells: list[tuple[str, str]], app: str) -> None:
     made = CsvRows(["one", "two"])
@@ -37,7 +36,6 @@ def test_text_goes_through_csv_unchanged(cells: list[tuple[str, str]], app: str)
     ]
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.fixed_dictionaries({"one": CELLS, "two": st.integers(-(2**63), 2**63 - 1)}), max_size=5),
     CELLS,
@@ -48,7 +46,6 @@ def test_json_goes_through_unchanged(docs: list[dict[str, Any]], app: str) -> No
     assert [json.loads(line) for line in lines] == [{"app": app, **doc} for doc in docs]
 
 
-@settings(deadline=None)
 @given(DECIMALS)
 def test_decimals_keep_every_digit(amount: Decimal) -> None:
     [cell] = CsvRows(["amount"]).of("a", [{"amount": amount}])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from bridge.sandbox import SandboxServer
 from bridge.streams import SOURCES
@@ -28,22 +28,33 @@ class OutputReader:
                 "bootstrap.servers": kafka.bootstrap,
                 "group.id": "the-test",
                 "enable.auto.commit": False,
+                "enable.partition.eof": True,  # tells of ends that are marks of transactions
                 "isolation.level": "read_committed",
             }
         )
-        self._consumer.assign([TopicPartition(topic, p, 0) for p in range(kafka.partitions(topic))])
+        self._partitions = [TopicPartition(topic, p, 0) for p in range(kafka.partitions(topic))]
+        self._consumer.assign(self._partitions)
+        self._reached = [0] * len(self._partitions)
         self.records: list[tuple[str, dict[str, Any] | None]] = []
         """Key and decoded value of each record so far, in the order of each partition."""
 
     def read(self) -> list[tuple[str, dict[str, Any] | None]]:
-        """All records so far, those that came since the last call among them."""
-        while messages := self._consumer.consume(5000, 0.2):
-            for message in messages:
-                assert message.error() is None, message.error()
-                value = message.value()
-                record = None if value is None else json.loads(value)
-                self.records.append(((message.key() or b"").decode(), record))
+        """All records that are committed now."""
+        ends = [self._consumer.get_watermark_offsets(each, timeout=10)[1] for each in self._partitions]
+        while any(reached < end for reached, end in zip(self._reached, ends, strict=True)):
+            for message in self._consumer.consume(5000, 0.1):
+                self._take(message)
         return self.records
+
+    def _take(self, message: Message) -> None:
+        error, partition, offset = message.error(), message.partition() or 0, message.offset() or 0
+        if error is None:
+            value = message.value()
+            record = None if value is None else json.loads(value)
+            self.records.append(((message.key() or b"").decode(), record))
+        else:
+            assert error.code() == KafkaError._PARTITION_EOF, error
+        self._reached[partition] = max(self._reached[partition], offset + (error is None))
 
     def close(self) -> None:
         self._consumer.close()

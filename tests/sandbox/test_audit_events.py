@@ -205,7 +205,7 @@ GROUPS = st.lists(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(GROUPS, st.integers(0, 31))
 def test_what_can_be_seen_throughout_is_on_exactly_one_page(
     unlimited: Driver, hands: Hands, groups: list[tuple[int, int, int]], end: int

@@ -14,7 +14,7 @@ PLANS = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(PLANS, st.integers(0, 5), st.floats(0, 100))
 def test_halving_finds_what_looking_at_every_event_finds(plan: AuditPlan, seed: int, later: float) -> None:
     trail = PlannedTrail(plan, seed, NOW)

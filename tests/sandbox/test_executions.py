@@ -158,7 +158,7 @@ def twelve(start: Start) -> Driver:
 SIDES = st.none() | st.sampled_from([f"2025-12-31T23:59:{second:02d}Z" for second in range(60)])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(SIDES, SIDES)
 def test_a_range_holds_what_starts_in_it_and_may_be_open(
     twelve: Driver, first: str | None, second: str | None

@@ -87,7 +87,7 @@ STEPS = st.lists(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(STEPS)
 def test_the_set_is_what_the_last_words_made_it(sandbox: Driver, steps: list[tuple[bool, str]]) -> None:
     sandbox.http.post("/_sandbox/reset")

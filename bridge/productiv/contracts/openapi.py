@@ -5,8 +5,10 @@ developer pages differ from it (for usage events in the last part of the path); 
 can stand beside this one.
 """
 
+from collections.abc import Mapping
+
 from bridge.core.stream import Operation
-from bridge.productiv.contracts.contract import Call, Contract, Question
+from bridge.productiv.contracts.contract import NOTHING, Call, Contract, Question
 
 # Scopes are named by address; the host in them is a name and not where the API answers. The document names
 # these two without saying which calls need which. By the vendor's pages all push calls need the first, and so
@@ -16,8 +18,6 @@ READ = frozenset({"https://api.productiv.com/report.read"})
 
 _COMPANY = "/services/push/v1/customer"
 _APP = _COMPANY + "/apps/{app}"
-_EXPORT = "/services/export/v1/customer"
-_WORKFLOWS = _EXPORT + "/provisioning-workflows"
 
 
 def _same(*names: str) -> dict[str, str]:
@@ -25,6 +25,36 @@ def _same(*names: str) -> dict[str, str]:
     return {name: name for name in names}
 
 
+def _export(
+    path: str,
+    envelope: str | None,
+    fields: Mapping[str, str],
+    *required: str,
+    parameters: Mapping[str, str] = NOTHING,
+    paging: str | None = None,
+) -> Question:
+    """A call of the export API, of whose rows nothing is left out."""
+    return Question(
+        method="GET",
+        path=f"/services/export/v1/customer/{path}",
+        scopes=READ,
+        envelope=envelope,
+        fields=fields,
+        required=frozenset(required),
+        parameters=parameters,
+        paging=paging,
+        keep_unknown=True,
+        export=True,
+    )
+
+
+_SUMMARY = {
+    "applicationId": "ApplicationId",
+    "appName": "AppName",
+    "appStatus": "AppStatus",
+    "vendorName": "VendorName",
+    "appCategory": "AppCategory",
+}
 _USER = _same("email", "firstName", "lastName", "role")
 
 CALLS = {
@@ -105,34 +135,13 @@ QUESTIONS = {
     # All export calls share a limit: the document says "20 requests per second" of three of the six, and not
     # whether each has its own.
     # getAppSummaries: "the entire list of apps that are part of your company's portfolio".
-    Operation.GET_APP_SUMMARIES: Question(
-        method="GET",
-        path=f"{_EXPORT}/app-summaries",
-        scopes=READ,
-        envelope="apps",
-        fields={
-            "applicationId": "ApplicationId",
-            "appName": "AppName",
-            "appStatus": "AppStatus",
-            "vendorName": "VendorName",
-            "appCategory": "AppCategory",
-        },
-        required=frozenset({"applicationId"}),
-        keep_unknown=True,
-        export=True,
-    ),
+    Operation.GET_APP_SUMMARIES: _export("app-summaries", "apps", _SUMMARY, "applicationId"),
     # getAppDetails: what the summaries have, and more.
-    Operation.GET_APP_DETAILS: Question(
-        method="GET",
-        path=f"{_EXPORT}/app-details/{{app}}",
-        scopes=READ,
-        envelope=None,
-        fields={
-            "applicationId": "ApplicationId",
-            "appName": "AppName",
-            "appStatus": "AppStatus",
-            "vendorName": "VendorName",
-            "appCategory": "AppCategory",
+    Operation.GET_APP_DETAILS: _export(
+        "app-details/{app}",
+        None,
+        {
+            **_SUMMARY,
             "instances": "Instances",
             "activity": "Activity",
             "contracts": "Contracts",
@@ -140,57 +149,38 @@ QUESTIONS = {
             "compliance": "Compliance",
             "ssoProtocols": "SSOProtocols",
         },
-        required=frozenset({"applicationId"}),
-        keep_unknown=True,
-        export=True,
+        "applicationId",
     ),
     # listProvisioningWorkflows: "the entire list".
-    Operation.LIST_WORKFLOWS: Question(
-        method="GET",
-        path=_WORKFLOWS,
-        scopes=READ,
-        envelope="workflows",
-        fields=_same("workflowId", "workflowName", "applicationId", "status"),
-        required=frozenset({"workflowId"}),
-        keep_unknown=True,
-        export=True,
+    Operation.LIST_WORKFLOWS: _export(
+        "provisioning-workflows",
+        "workflows",
+        _same("workflowId", "workflowName", "applicationId", "status"),
+        "workflowId",
     ),
     # listProvisioningExecutionSummaries: "within a time range", without saying of which of the two times.
-    Operation.LIST_EXECUTIONS: Question(
-        method="GET",
-        path=f"{_WORKFLOWS}/{{workflow}}/executions",
-        scopes=READ,
-        envelope="executions",
-        fields=_same("executionId", "workflowId", "status", "startTime", "endTime"),
-        required=frozenset({"executionId"}),
+    Operation.LIST_EXECUTIONS: _export(
+        "provisioning-workflows/{workflow}/executions",
+        "executions",
+        _same("executionId", "workflowId", "status", "startTime", "endTime"),
+        "executionId",
         parameters=_same("startTime", "endTime"),
-        keep_unknown=True,
-        export=True,
     ),
     # getProvisioningWorkflowExecution: "suggested or actioned outcomes for matched users", and no times.
-    Operation.GET_EXECUTION: Question(
-        method="GET",
-        path=f"{_WORKFLOWS}/{{workflow}}/executions/{{execution}}",
-        scopes=READ,
-        envelope=None,
-        fields=_same("executionId", "workflowId", "status", "users"),
-        required=frozenset({"executionId"}),
-        keep_unknown=True,
-        export=True,
+    Operation.GET_EXECUTION: _export(
+        "provisioning-workflows/{workflow}/executions/{execution}",
+        None,
+        _same("executionId", "workflowId", "status", "users"),
+        "executionId",
     ),
     # getAuditEvents: "a maximum of 500 events" a page. The vendor's pages add what `audit_events` calls its
     # facts: ranges of 30 days at most, beginning at most 180 days ago, half-open.
-    Operation.GET_AUDIT_EVENTS: Question(
-        method="GET",
-        path=f"{_EXPORT}/audit-events",
-        scopes=READ,
-        envelope="events",
-        fields=_same("eventId", "eventType", "timestamp", "userEmail", "details"),
-        required=frozenset(),
+    Operation.GET_AUDIT_EVENTS: _export(
+        "audit-events",
+        "events",
+        _same("eventId", "eventType", "timestamp", "userEmail", "details"),
         parameters=_same("startTime", "endTime") | {"page": "nextPageToken"},
         paging="nextPageToken",
-        keep_unknown=True,
-        export=True,
     ),
     # getBatchUploadUrls: one signed address for each file name.
     Operation.GET_UPLOAD_URLS: Question(
