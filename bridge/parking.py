@@ -34,9 +34,13 @@ class ParkedApps:
         self._looking = False
         self._said: set[str] = set()
 
-    async def assigned(self, partitions: Collection[int]) -> None:
-        """Learns what earlier owners parked of these partitions, once none of them can park any more."""
-        for app, last in (await self._topic.take_over(partitions)).items():
+    async def fence(self, partitions: Collection[int]) -> None:
+        """From here on earlier owners of these partitions park nothing more."""
+        await self._topic.fence(partitions)
+
+    async def learn(self, partitions: Collection[int]) -> None:
+        """Learns what they parked."""
+        for app, last in (await self._topic.left(partitions)).items():
             self._engine.park(app, last)
 
     async def park(self, batch: Batch) -> list[int]:

@@ -143,9 +143,13 @@ class Sink:
     async def assigned(self, partitions: list[int]) -> None:
         """Starts with partitions that are ours now."""
         log.info("partitions_assigned", stream=self.stream.name, partitions=partitions)
-        if self._parked is not None:  # first, as an earlier owner that still parks writes to the journal
-            await self._parked.assigned(partitions)
+        # Who parks writes to the journal, so it is read when nobody else parks. What is parked is read last:
+        # an earlier owner's open transaction would hold that up, and taking the journal over ends it.
+        if self._parked is not None:
+            await self._parked.fence(partitions)
         await self._delivery.assigned(partitions)
+        if self._parked is not None:
+            await self._parked.learn(partitions)
         self._taken_over.difference_update(partitions)
         self._joined = True  # with no partition at all too: a spare member is ready to take over
         self.engine.offsets.assign(partitions)

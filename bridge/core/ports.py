@@ -114,11 +114,11 @@ class Written:
 class ParkingTopic(Protocol):
     """Where records of parked apps wait, and the memory of which those are, by partition of the stream."""
 
-    async def take_over(self, partitions: Collection[int]) -> Mapping[str, Mapping[int, int]]:
-        """Ends the leases of earlier owners, then tells what they parked, in that order.
+    async def fence(self, partitions: Collection[int]) -> None:
+        """From here on earlier owners of these partitions park nothing more."""
 
-        That is, by app, the last offset in each partition of the parking topic.
-        """
+    async def left(self, partitions: Collection[int]) -> Mapping[str, Mapping[int, int]]:
+        """What they parked, once they are fenced: by app, the last offset in each partition of the topic."""
         ...
 
     async def write(self, batch: Batch, entry: Entry | None) -> Written:

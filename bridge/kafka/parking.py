@@ -52,22 +52,18 @@ class KafkaParking:
         # Never joins the group.
         self._asking = FollowingConsumer(settings, {"group.id": group, "enable.auto.commit": False})
 
-    async def take_over(self, partitions: Collection[int]) -> Mapping[str, Mapping[int, int]]:
-        """Fences earlier owners, then reads what they parked; tries for as long as that takes."""
-        while partitions:
-            try:
-                parkers = await self._call(lambda: self._take_over(list(partitions)))
-            except (KafkaException, BridgeError) as error:
-                log.warning("parking_not_read", topic=self._topic, error=str(error))
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
-            self._parkers.update(parkers)
-            for parker in parkers.values():
-                self._places |= {app: at.partition for app, at in parker.parked.items()}
-            places = [parker.parked.items() for parker in parkers.values()]
-            apps = {app for each in places for app, _ in each}
-            return {app: _last(at for each in places for name, at in each if name == app) for app in apps}
-        return {}
+    async def fence(self, partitions: Collection[int]) -> None:
+        """Fences earlier owners; tries for as long as that takes."""
+        if partitions:
+            self._parkers.update(await self._until_known(self._fence, list(partitions)))
+
+    async def left(self, partitions: Collection[int]) -> Mapping[str, Mapping[int, int]]:
+        """Reads what earlier owners parked; tries for as long as that takes."""
+        if not partitions:
+            return {}
+        places = await self._until_known(self._left, list(partitions))
+        self._places |= {app: at.partition for app, at in places}
+        return {app: _last(at for name, at in places if name == app) for app, _ in places}
 
     async def write(self, batch: Batch, entry: Entry | None) -> Written:
         """Writes each partition's records in a transaction; tries for as long as that takes."""
@@ -124,25 +120,35 @@ class KafkaParking:
     async def _call(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
 
-    def _take_over(self, partitions: list[int]) -> dict[int, Parker]:
+    async def _until_known(self, ask: Callable[[list[int]], T], partitions: list[int]) -> T:
+        while True:
+            try:
+                return await self._call(lambda: ask(partitions))
+            except (KafkaException, BridgeError) as error:
+                log.warning("parking_not_read", topic=self._topic, error=str(error))
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def _fence(self, partitions: list[int]) -> dict[int, Parker]:
+        self._partitions = self._count(self._topic)
+        places = ParkingPlaces(self._topic, self._journal, self._count(self._journal), self._form)
+        return {partition: Parker(self._settings, places, partition) for partition in partitions}
+
+    def _left(self, partitions: list[int]) -> list[tuple[str, Place]]:
         # Past open transactions: those of parkers that are in force hold back what ended ones have left.
         reader = TopicReader(self._settings, self._journal, past_open=True)
         try:
             count = len(reader.partitions())
-            places = ParkingPlaces(self._topic, self._journal, count, self._form)
-            self._partitions = self._count()
-            parkers = {partition: Parker(self._settings, places, partition) for partition in partitions}
             left: dict[tuple[int, str], Message] = {}
             for message in reader.news({partition % count for partition in partitions}):
                 kind = self._form.kind(message.key())
-                if kind is not None and kind[0] == "parked" and kind[1] in parkers:
+                if kind is not None and kind[0] == "parked" and kind[1] in partitions:
                     left[kind[1], kind[2]] = message
-            for (partition, app), message in left.items():
-                if (place := self._place(message)) is not None:
-                    parkers[partition].parked[app] = place
-            return parkers
         finally:
             reader.close()
+        for (partition, app), message in left.items():
+            if (place := self._place(message)) is not None:
+                self._parkers[partition].parked[app] = place
+        return [each for partition in partitions for each in self._parkers[partition].parked.items()]
 
     def _place(self, message: Message) -> Place | None:
         value = message.value()
@@ -172,10 +178,10 @@ class KafkaParking:
             except (KafkaException, TimeoutError) as error:
                 log.warning("parking_not_trimmed", topic=self._topic, error=str(error))
 
-    def _count(self) -> int:
-        found = self._asking.list_topics(self._topic, ANSWER_SECONDS).topics[self._topic]
+    def _count(self, topic: str) -> int:
+        found = self._asking.list_topics(topic, ANSWER_SECONDS).topics[topic]
         if found.error is not None:
-            raise BridgeError(f"cannot use topic {self._topic}: {found.error.str()}")
+            raise BridgeError(f"cannot use topic {topic}: {found.error.str()}")
         return len(found.partitions)
 
 

@@ -174,6 +174,10 @@ class TopicReader:
 
     def close(self) -> None:
         """Closes the connections."""
+        # Let go and emptied first: while it closes, the client drops what it has fetched with a lock in its
+        # hands for which its own lines wait if `debug` is set, for ever.
+        self._kafka.unassign()
+        self._kafka.consume(CHUNK_RECORDS, 0)
         self._kafka.close()
         self._asking.close()
 

@@ -35,7 +35,7 @@ class ParksLate(World):
     """While the next owner takes a partition over, the one before parks until it is fenced from that."""
 
     async def do(self, effect: Callable[[], T]) -> T:
-        if effect.__qualname__.startswith("ParkingLot.take_over"):
+        if effect.__qualname__.startswith("ParkingLot.fence"):
             self.moved += [record.place for record in self.records]
             entry = Entry.of("late", "a", self.records, State.MOVED, 0)
             self.journal[0, entry.batch] = entry
@@ -49,6 +49,20 @@ def test_what_a_zombie_has_parked_in_the_end_is_neither_parked_again_nor_sent() 
     assert sorted(world.moved) == [(0, 0), (0, 1), (0, 2)]
     assert not world.sent
     assert owner.books.settled_before == 3
+
+
+class LeftOpen(World):
+    """The one before died in a write to the journal: until that is taken over, nobody reads past it."""
+
+    async def do(self, effect: Callable[[], T]) -> T:
+        assert not effect.__qualname__.startswith("ParkingLot.left") or self.owners[0]
+        return await super().do(effect)
+
+
+def test_what_is_parked_is_read_when_no_earlier_owner_holds_that_up() -> None:
+    world = LeftOpen([Record((0, n), "a") for n in range(3)])
+    assert Process(world, parks="a").run()
+    assert sorted(world.moved) == [(0, 0), (0, 1), (0, 2)]
 
 
 async def _play(world: Paused) -> None:

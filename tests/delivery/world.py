@@ -262,14 +262,19 @@ class ParkingLot:
         self.world = world
         self.numbers: dict[int, int] = {}
 
-    async def take_over(self, partitions: Collection[int]) -> Mapping[str, Mapping[int, int]]:
-        def fence_and_read() -> dict[str, dict[int, int]]:
+    async def fence(self, partitions: Collection[int]) -> None:
+        def fence() -> None:
             for partition in partitions:
                 self.world.parkers[partition] += 1
                 self.numbers[partition] = self.world.parkers[partition]
+
+        await self.world.do(fence)
+
+    async def left(self, partitions: Collection[int]) -> Mapping[str, Mapping[int, int]]:
+        def read() -> dict[str, dict[int, int]]:
             return {app: {0: at} for (p, app), at in self.world.parked_apps.items() if p in partitions}
 
-        return await self.world.do(fence_and_read)
+        return await self.world.do(read)
 
     async def write(self, batch: Batch, entry: Entry | None) -> Written:
         assert entry is not None

@@ -161,7 +161,8 @@ def test_where_parked_records_end_is_not_guessed_from_what_somebody_else_wrote(f
 
     async def scene() -> None:
         parking = KafkaParking(foreign.settings, parked, "group", foreign.topic, FORM)
-        taking = asyncio.create_task(parking.take_over([0]))
+        await parking.fence([0])
+        taking = asyncio.create_task(parking.left([0]))
         await asyncio.to_thread(eventually, refused, "it was refused")
         assert not taking.done()
         foreign.put(FORM.parked_key(0, "wiki"), None)

@@ -1,7 +1,7 @@
 """The parking topic on Kafka: records in order with all they had, and a memory that the next owner reads."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import pytest
@@ -77,6 +77,12 @@ def play(scene: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(scene, 90))
 
 
+async def take_over(parking: KafkaParking, partitions: list[int]) -> Mapping[str, Mapping[int, int]]:
+    """As a new owner does it."""
+    await parking.fence(partitions)
+    return await parking.left(partitions)
+
+
 class Reads:
     """A decoder that keeps what it was given."""
 
@@ -91,7 +97,7 @@ class Reads:
 def test_parked_records_come_back_as_they_were(lots: Lots) -> None:
     async def scene() -> None:
         parking, messages = lots.process(), lots.produced(b"one", None)
-        assert await parking.take_over([0, 1]) == {}
+        assert await take_over(parking, [0, 1]) == {}
         written = await parking.write(batch(messages), None)
         raw = seen(lots.kafka, lots.parked)
         assert [message.key() for message in raw] == [b"crm", b"crm"]
@@ -126,7 +132,7 @@ def test_what_the_bridge_did_not_park_is_refused(lots: Lots) -> None:
 def test_a_dead_letter_of_a_parked_record_says_where_it_came_from(lots: Lots) -> None:
     async def scene() -> None:
         parking, messages, dead = lots.process(), lots.produced(b"one"), lots.kafka.create_topic("dead", 1)
-        await parking.take_over([0])
+        await take_over(parking, [0])
         await parking.write(batch(messages), None)
         parked = ParkedMessage(seen(lots.kafka, lots.parked)[0])
         await DeadLetters(lots.settings, dead).write([Refused(parked, "rejected", "no")])
@@ -142,15 +148,15 @@ def test_a_dead_letter_of_a_parked_record_says_where_it_came_from(lots: Lots) ->
 def test_the_next_owner_learns_what_is_parked_and_what_no_more(lots: Lots) -> None:
     async def scene() -> None:
         first = lots.process()
-        await first.take_over([0, 1])
+        await take_over(first, [0, 1])
         of_crm = await first.write(batch(lots.produced(b"one")), None)
         of_wiki = await first.write(batch(lots.produced(b"two"), "wiki/x"), None)
         assert of_crm.last.keys() != of_wiki.last.keys()
         await first.write(batch(lots.produced(b"three", partition=1), "mail"), None)
         second = lots.process()
-        assert await second.take_over([0]) == {"crm": of_crm.last, "wiki/x": of_wiki.last}
+        assert await take_over(second, [0]) == {"crm": of_crm.last, "wiki/x": of_wiki.last}
         await second.forget("crm")
-        assert await lots.process().take_over([0]) == {"wiki/x": of_wiki.last}
+        assert await take_over(lots.process(), [0]) == {"wiki/x": of_wiki.last}
 
     play(scene())
 
@@ -159,14 +165,14 @@ def test_the_next_owner_learns_what_is_parked_and_what_no_more(lots: Lots) -> No
 def test_an_earlier_owner_writes_nothing(kafka: Cluster[Broker]) -> None:
     async def scene(lots: Lots) -> None:
         first, messages = lots.process(), lots.produced(b"one")
-        await first.take_over([0, 1])
+        await take_over(first, [0, 1])
         second = lots.process()
-        await second.take_over([0])
+        await take_over(second, [0])
         written = await first.write(batch([*messages, *lots.produced(b"two", partition=1)]), None)
         assert written.fenced == {0}
         assert [message.value() for message in seen(lots.kafka, lots.parked)] == [b"two"]
         await first.forget("crm")
-        assert await lots.process().take_over([0]) == {}
+        assert await take_over(lots.process(), [0]) == {}
 
     play(scene(Lots(kafka)))
 
@@ -174,7 +180,7 @@ def test_an_earlier_owner_writes_nothing(kafka: Cluster[Broker]) -> None:
 def test_a_journal_entry_is_there_with_the_records(lots: Lots) -> None:
     async def scene() -> None:
         parking, messages = lots.process(), lots.produced(b"one")
-        await parking.take_over([0])
+        await take_over(parking, [0])
         entry = Entry.of("the batch", "crm", messages, State.MOVED, 1)
         await parking.write(batch(messages), entry)
         journal = KafkaJournal(lots.settings, lots.journal, lots.form)
@@ -189,12 +195,12 @@ def test_more_of_an_app_goes_to_where_its_records_are(kafka: Cluster[Broker]) ->
 
     async def scene(lots: Lots) -> None:
         first = lots.process()
-        await first.take_over([0])
+        await take_over(first, [0])
         [before] = (await first.write(batch(lots.produced(b"one")), None)).last
         admin = AdminClient({**lots.settings})
         admin.create_partitions([NewPartitions(lots.parked, 9)])[lots.parked].result(30)
         second = lots.process()
-        await second.take_over([0])
+        await take_over(second, [0])
         [after] = (await second.write(batch(lots.produced(b"two")), None)).last
         assert after == before
         await second.forget("crm")
@@ -207,7 +213,7 @@ def test_more_of_an_app_goes_to_where_its_records_are(kafka: Cluster[Broker]) ->
 def test_no_two_apps_share_a_partition_while_there_is_another(lots: Lots) -> None:
     async def scene() -> None:
         parking, apps = lots.process(), ("crm", "wiki", "payroll", "mail", "one too many")
-        await parking.take_over([0])
+        await take_over(parking, [0])
         written = [await parking.write(batch(lots.produced(b"x"), app), None) for app in apps]
         assert {place for each in written[:4] for place in each.last} == {0, 1, 2, 3}
         again = await parking.write(batch(lots.produced(b"x"), "wiki"), None)
@@ -230,7 +236,7 @@ def test_it_tells_how_far_the_group_has_got(lots: Lots) -> None:
 def test_what_is_delivered_is_deleted_when_nobody_needs_it(kafka: Cluster[Broker]) -> None:
     async def scene(lots: Lots) -> None:
         parking = lots.process()
-        await parking.take_over([0])
+        await take_over(parking, [0])
         [(place, last)] = (await parking.write(batch(lots.produced(b"one", b"two")), None)).last.items()
         lots.delivered({place: last + 1})
         await parking.committed([place])
