@@ -18,6 +18,7 @@ from bridge.cli.run import run
 from bridge.cli.sandbox import sandbox
 from bridge.cli.send import send
 from bridge.cli.tail import tail
+from bridge.cli.topics import app as topics_app
 from bridge.cli.upload import upload
 from bridge.cli.users import app as users_app
 from bridge.core.errors import BridgeError
@@ -45,6 +46,7 @@ app.add_typer(users_app, name="users", help="Compare the users on the topic with
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(in_doubt_app, name="in-doubt")
 app.add_typer(cursors_app, name="cursors")
+app.add_typer(topics_app, name="topics")
 
 
 def _version(wanted: bool) -> None:

@@ -41,45 +41,49 @@ def create_missing(
     Raises:
         BridgeError: the cluster did not answer, or refused a topic; the message says which and why.
     """
-    return _create(
-        admin,
-        [new for topic in topics for new in _of(topic, replication)],
-        timeout,
-    )
-
-
-def create_journal(admin: AdminClient, topic: str, replication: int, timeout: float = 30.0) -> list[str]:
-    """As `create_missing`, for the delivery journal.
-
-    Raises:
-        BridgeError: as for `create_missing`.
-    """
-    return _create(admin, [NewTopic(topic, JOURNAL_PARTITIONS, replication, config=_CLEANED_EARLY)], timeout)
-
-
-def create_cursors(admin: AdminClient, topic: str, replication: int, timeout: float = 30.0) -> list[str]:
-    """As `create_missing`, for the cursors of the sources.
-
-    Raises:
-        BridgeError: as for `create_missing`.
-    """
-    config = {**_CLEANED_EARLY, "max.message.bytes": str(CURSOR_BYTES)}
-    return _create(admin, [NewTopic(topic, CURSOR_PARTITIONS, replication, config=config)], timeout)
+    return create(admin, of_records(topics, replication), timeout)
 
 
 def create_memory(admin: AdminClient, topic: str, replication: int, timeout: float = 30.0) -> list[str]:
     """As `create_missing`, for a topic in which the bridge remembers something of its own by key.
 
+    Raises:
+        BridgeError: as for `create_missing`.
+    """
+    return create(admin, [of_memory(topic, replication)], timeout)
+
+
+def of_records(topics: Iterable[Topic | OutputTopic], replication: int) -> list[NewTopic]:
+    """What is to be created for these topics and for records of theirs that are put aside."""
+    return [new for topic in topics for new in _of(topic, replication)]
+
+
+def of_journal(topic: str, replication: int) -> NewTopic:
+    """What is to be created as delivery journal."""
+    return NewTopic(topic, JOURNAL_PARTITIONS, replication, config=_CLEANED_EARLY)
+
+
+def of_cursors(topic: str, replication: int) -> NewTopic:
+    """What is to be created for the cursors of the sources."""
+    config = {**_CLEANED_EARLY, "max.message.bytes": str(CURSOR_BYTES)}
+    return NewTopic(topic, CURSOR_PARTITIONS, replication, config=config)
+
+
+def of_memory(topic: str, replication: int) -> NewTopic:
+    """What is to be created where the bridge remembers something by key.
+
     It has one partition, so that what was written is read in the same order, and keeps the newest value of
     each key for ever.
+    """
+    return NewTopic(topic, 1, replication, config={"cleanup.policy": "compact"})
+
+
+def create(admin: AdminClient, wanted: Iterable[NewTopic], timeout: float = 30.0) -> list[str]:
+    """Creates those of the topics that do not exist; returns their names.
 
     Raises:
         BridgeError: as for `create_missing`.
     """
-    return _create(admin, [NewTopic(topic, 1, replication, config={"cleanup.policy": "compact"})], timeout)
-
-
-def _create(admin: AdminClient, wanted: list[NewTopic], timeout: float) -> list[str]:
     try:
         existing = admin.list_topics(timeout=timeout).topics
     except KafkaException as error:

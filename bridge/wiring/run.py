@@ -76,7 +76,7 @@ async def run(
     """
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     settings.productiv.require_credentials()
-    sink_names, source_names = _chosen(settings, only)
+    sink_names, source_names = chosen(settings, only)
     topics, outputs = sink_topics(settings, sink_names), output_topics(settings, source_names)
     if settings.kafka.create_topics:
         await asyncio.to_thread(create_topics, settings, topics, outputs)
@@ -113,7 +113,7 @@ async def poll_once(settings: config.Settings, stop: asyncio.Event, only: Collec
             `stop` took longer than `shutdown_deadline_seconds`.
     """
     settings.productiv.require_credentials()
-    sinks, names = _chosen(settings, only)
+    sinks, names = chosen(settings, only)
     if only and sinks:
         raise ConfigError(f"{sinks[0]} is a sink, which has no rounds; name sources only")
     if not names:
@@ -143,8 +143,12 @@ async def _stop_when(stop: asyncio.Event, sources: Collection[Source], deadline:
     raise TimeoutError
 
 
-def _chosen(settings: config.Settings, only: Collection[str]) -> tuple[list[str], list[str]]:
-    """The sinks and the sources to run."""
+def chosen(settings: config.Settings, only: Collection[str]) -> tuple[list[str], list[str]]:
+    """The sinks and the sources to run: the enabled ones, or `only` these.
+
+    Raises:
+        ConfigError: `only` names something that is no stream, or there is nothing to run.
+    """
     if unknown := sorted(set(only) - {*SINKS, *SOURCES}):
         raise ConfigError(f"{unknown[0]!r} is no stream; the streams are {', '.join([*SINKS, *SOURCES])}")
     sinks = [name for name in SINKS if (name in only if only else settings.sinks[name].enabled)]

@@ -1,15 +1,17 @@
 """The topics of a run, and how their records are read and written."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from bridge import config
 from bridge.core.errors import BridgeError, ConfigError
 from bridge.kafka import serde
-from bridge.kafka.create_topics import create_cursors, create_journal, create_missing
+from bridge.kafka.create_topics import create, of_cursors, of_journal, of_records
 from bridge.kafka.journal_entries import JournalFormat
 from bridge.kafka.outgoing import OutgoingRecords
 from bridge.kafka.refusals import Refusals
@@ -119,20 +121,34 @@ def create_topics(
     settings: config.Settings, topics: Mapping[str, Topic], outputs: Mapping[str, OutputTopic]
 ) -> None:
     """Creates the topics that do not exist yet; also the journal and the cursors if a stream needs them."""
+    with admin_client(settings) as admin:
+        for name in create(admin, wanted_topics(settings, topics, outputs)):
+            log.info("topic_created", topic=name)
+
+
+def wanted_topics(
+    settings: config.Settings, topics: Mapping[str, Topic], outputs: Mapping[str, OutputTopic]
+) -> list[NewTopic]:
+    """All topics that a run with these needs at once."""
+    copies = settings.kafka.replication_factor
+    wanted = of_records([*topics.values(), *outputs.values()], copies)
+    if any(topic.parked or not SINKS[stream].resend_safe for stream, topic in topics.items()):
+        wanted.append(of_journal(settings.kafka.journal_topic, copies))
+    if outputs:
+        wanted.append(of_cursors(settings.kafka.cursors_topic, copies))
+    return wanted
+
+
+@contextmanager
+def admin_client(settings: config.Settings) -> Iterator[AdminClient]:
+    """A client to look at topics and to create them; errors say why Kafka refuses it, where it does."""
     refusals = Refusals()
     told: dict[str, Any] = {**settings.kafka.client_settings(), "error_cb": refusals}
     admin = AdminClient(told, logger=librdkafka_logger())
     try:
-        wanted: list[Topic | OutputTopic] = [*topics.values(), *outputs.values()]
-        created = create_missing(admin, wanted, settings.kafka.replication_factor)
+        yield admin
     except BridgeError as error:
         admin.poll(0)  # which tells `refusals`
         raise BridgeError(
             f"Kafka at {settings.kafka.bootstrap_servers}: {refusals.recent or error}"
         ) from error
-    if any(topic.parked or not SINKS[stream].resend_safe for stream, topic in topics.items()):
-        created += create_journal(admin, settings.kafka.journal_topic, settings.kafka.replication_factor)
-    if outputs:
-        created += create_cursors(admin, settings.kafka.cursors_topic, settings.kafka.replication_factor)
-    for name in created:
-        log.info("topic_created", topic=name)

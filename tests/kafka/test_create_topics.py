@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from bridge.core.errors import BridgeError
-from bridge.kafka.create_topics import DEAD_LETTER_BYTES, create_cursors, create_missing
+from bridge.kafka.create_topics import DEAD_LETTER_BYTES, create, create_missing, of_cursors
 from bridge.kafka.topics import load_outputs, overridden_output
 from tests.kafka.records import usage_topic
 from tests.kafka_broker.broker import Broker
@@ -77,7 +77,7 @@ def test_outputs_are_created_as_described_and_bear_the_times_of_their_records() 
 
 def test_cursors_are_kept_for_ever_and_may_be_long() -> None:
     admin = Admin()
-    assert create_cursors(admin, "cursors", 3) == ["cursors"]
+    assert create(admin, [of_cursors("cursors", 3)]) == ["cursors"]
     cursors = admin.asked["cursors"]
     assert (cursors.num_partitions, cursors.replication_factor) == (12, 3)
     assert cursors.config["cleanup.policy"] == "compact"
@@ -131,5 +131,5 @@ def test_real_topics_of_sources_are_as_described(kafka: Cluster[Broker]) -> None
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
     cursors = kafka.unique("cursors")
     assert create_missing(admin, [output], -1) == [output.topic]
-    assert create_cursors(admin, cursors, -1) == [cursors]
+    assert create(admin, [of_cursors(cursors, -1)]) == [cursors]
     assert (kafka.partitions(output.topic), kafka.partitions(cursors)) == (6, 12)
