@@ -42,7 +42,11 @@ class KafkaJournal:
 
     async def take_over(self, partitions: Collection[int]) -> Mapping[int, Sequence[Entry]]:
         """Ends the leases of earlier owners, then reads what they left; tries for as long as that takes."""
-        return await self._until_known(self._take_over, list(partitions)) if partitions else {}
+        if not partitions:
+            return {}
+        opened = (self._until_known(self._open, partition) for partition in partitions)
+        producers = dict(zip(partitions, await asyncio.gather(*opened), strict=True))
+        return await self._until_known(self._take_over, producers)
 
     async def topic_id(self) -> str | None:
         """The id that the cluster gave the stream's topic; tries for as long as that takes."""
@@ -60,24 +64,28 @@ class KafkaJournal:
                 log.warning("journal_not_read", topic=self._topic, error=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
 
-    def _take_over(self, partitions: list[int]) -> dict[int, list[Entry]]:
+    def _take_over(self, producers: Mapping[int, FencedProducer]) -> dict[int, list[Entry]]:
         # Past open transactions: those of leases that are in force hold back what ended ones have left.
         reader = TopicReader(self._settings, self._topic, past_open=True)
         try:
             count = len(reader.partitions())
-            for partition in partitions:
-                self._leases[partition] = self._lease(partition, partition % count)
-            return self._left(partitions, reader, {partition % count for partition in partitions})
+            for partition, producer in producers.items():
+                self._leases[partition] = _KafkaLease(
+                    producer, self._topic, partition % count, self._form, partition, self._threads
+                )
+            return self._left(producers.keys(), reader, {partition % count for partition in producers})
         finally:
             reader.close()
 
-    def _lease(self, partition: int, place: int) -> "_KafkaLease":
+    def _open(self, partition: int) -> FencedProducer:
         """From here on the producer of an earlier owner is refused, whatever it still believes."""
         producer = FencedProducer(self._settings, self._form.transactional_id(partition))
         producer.open()
-        return _KafkaLease(producer, self._topic, place, self._form, partition, self._threads)
+        return producer
 
-    def _left(self, partitions: list[int], reader: TopicReader, places: set[int]) -> dict[int, list[Entry]]:
+    def _left(
+        self, partitions: Collection[int], reader: TopicReader, places: set[int]
+    ) -> dict[int, list[Entry]]:
         left: dict[tuple[int, str], Message] = {}
         for message in reader.news(places):
             kind = self._form.kind(message.key())

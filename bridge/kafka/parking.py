@@ -8,7 +8,7 @@ parked behind its back.
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 from zlib import crc32
 
 import structlog
@@ -32,6 +32,7 @@ ANSWER_SECONDS = 10.0
 THREADS = 8  # transactions at once; each takes some 10 ms
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class KafkaParking:
@@ -55,7 +56,9 @@ class KafkaParking:
     async def fence(self, partitions: Collection[int]) -> None:
         """Fences earlier owners; tries for as long as that takes."""
         if partitions:
-            self._parkers.update(await self._until_known(self._fence, list(partitions)))
+            places = await self._until_known(self._where)
+            opened = (self._until_known(Parker, self._settings, places, each) for each in partitions)
+            self._parkers.update(zip(partitions, await asyncio.gather(*opened), strict=True))
 
     async def left(self, partitions: Collection[int]) -> Mapping[str, Mapping[int, int]]:
         """Reads what earlier owners parked; tries for as long as that takes."""
@@ -120,18 +123,17 @@ class KafkaParking:
     async def _call(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
 
-    async def _until_known(self, ask: Callable[[list[int]], T], partitions: list[int]) -> T:
+    async def _until_known(self, ask: Callable[[*Ts], T], *args: *Ts) -> T:
         while True:
             try:
-                return await self._call(lambda: ask(partitions))
+                return await self._call(lambda: ask(*args))
             except (KafkaException, BridgeError) as error:
                 log.warning("parking_not_read", topic=self._topic, error=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
 
-    def _fence(self, partitions: list[int]) -> dict[int, Parker]:
+    def _where(self) -> ParkingPlaces:
         self._partitions = self._count(self._topic)
-        places = ParkingPlaces(self._topic, self._journal, self._count(self._journal), self._form)
-        return {partition: Parker(self._settings, places, partition) for partition in partitions}
+        return ParkingPlaces(self._topic, self._journal, self._count(self._journal), self._form)
 
     def _left(self, partitions: list[int]) -> list[tuple[str, Place]]:
         # Past open transactions: those of parkers that are in force hold back what ended ones have left.

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -12,6 +14,7 @@ from bridge.core.journal import Entry, State
 from bridge.core.ports import Fenced
 from bridge.kafka.journal import KafkaJournal, topic_id
 from bridge.kafka.journal_entries import JournalFormat
+from tests.flows.process import eventually
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
 from tests.kafka_broker.mock import MockBroker
@@ -130,12 +133,19 @@ def test_groups_that_share_a_topic_do_not_see_each_other(journals: Journals) -> 
 def test_a_topic_made_anew_has_another_id(kafka: Cluster[Broker]) -> None:
     settings: dict[str, Any] = {"bootstrap.servers": kafka.bootstrap}
     topic = kafka.create_topic()
-    first = topic_id(settings, topic)
-    assert first == topic_id(settings, topic)
+
+    def known() -> str | None:
+        with suppress(KafkaException):  # a broker knows what was made a little later
+            return topic_id(settings, topic)
+        return None
+
+    eventually(lambda: known() is not None, "the topic is known")
+    first = known()
+    assert first == known()
     admin = AdminClient(settings)
     admin.delete_topics([topic])[topic].result()
     admin.create_topics([NewTopic(topic, num_partitions=1)])[topic].result()
-    assert topic_id(settings, topic) not in (None, first)
+    eventually(lambda: known() not in (None, first), "the new one has an id of its own")
 
 
 def test_a_cluster_without_topic_ids_has_none(mock_kafka: Cluster[MockBroker]) -> None:

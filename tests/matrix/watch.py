@@ -2,8 +2,9 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -12,6 +13,9 @@ from tests.matrix.oracle import Seen
 from tests.matrix.records import Place
 
 KAFKA_SECONDS = 30.0
+RETRY_SECONDS = 0.1
+
+T = TypeVar("T")
 
 
 class Watch:
@@ -72,14 +76,7 @@ class Watch:
 
     def _committed_of(self, stream: str) -> list[TopicPartition]:
         parts = [TopicPartition(self._topics[stream], number) for number in range(self._partitions)]
-        until = time.monotonic() + KAFKA_SECONDS
-        while True:
-            try:
-                return self._groups[stream].committed(parts, timeout=KAFKA_SECONDS)
-            except KafkaException:  # a broker that has just started does not know its groups yet
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.1)
+        return _patiently(lambda: self._groups[stream].committed(parts, timeout=KAFKA_SECONDS))
 
     def _set_aside(self) -> dict[str, Counter[Place]]:
         """What stands on the dead-letter and the in-doubt topic."""
@@ -94,11 +91,25 @@ class Watch:
     def _reader_is_behind(self) -> bool:
         # Asked with a client that fetches nothing: the question would wait behind the fetch.
         ask = self._groups["usage"].get_watermark_offsets
-        ends = {topic: ask(TopicPartition(topic, 0), KAFKA_SECONDS) for topic in self._aside}
-        return any(len(self._aside[topic]) < end for topic, (_, end) in ends.items())
+        return any(
+            len(read) < _patiently(partial(ask, TopicPartition(topic, 0), KAFKA_SECONDS))[1]
+            for topic, read in self._aside.items()
+        )
 
     def _origin(self, message: Any) -> Place:
         told = {name: value.decode() for name, value in message.headers() or []}
         streams = {topic: stream for stream, topic in self._topics.items()}
         stream = streams.get(told["bridge.topic"], told["bridge.topic"])
         return stream, int(told["bridge.partition"]), int(told["bridge.offset"])
+
+
+def _patiently(ask: Callable[[], T]) -> T:
+    """What Kafka answers: a broker that has just started knows its groups and topics a little later."""
+    until = time.monotonic() + KAFKA_SECONDS
+    while True:
+        try:
+            return ask()
+        except KafkaException:
+            if time.monotonic() > until:
+                raise
+            time.sleep(RETRY_SECONDS)
