@@ -13,11 +13,12 @@ DEV := $(VENV)/.ready-to-develop
 UV := build/uv/bin/uv
 AUDIT := build/pip-audit/bin/pip-audit
 ATHERIS := build/atheris/atheris
+SBOM := build/cyclonedx-bom/bin/cyclonedx-py
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format-check lint types imports docs-agree bench matrix fuzz format lock audit clean
+.PHONY: help install run test check format-check lint types imports docs-agree bench matrix fuzz format lock audit sbom clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +70,18 @@ lock: $(UV) ## pin the newest versions of all dependencies, with hashes
 audit: $(AUDIT) ## ask PyPI for known vulnerabilities of what is pinned
 	@$(AUDIT) --strict --disable-pip $(LOCKED) requirements-dev.txt $(LOCKED) requirements-build.txt
 
+# Of an environment as the Dockerfile makes it, so that licences and who needs what are in it.
+sbom: $(SBOM) $(RUN) ## write build/sbom.json: the Python packages of the image, as CycloneDX
+	@$(BIN)/python -m venv --clear --without-pip build/image
+	@$(PIP) --python build/image/bin/python install $(LOCKED) requirements.txt
+	@$(PIP) wheel --no-deps --no-build-isolation --wheel-dir build/image/wheel .
+	@$(PIP) --python build/image/bin/python install --no-deps build/image/wheel/*.whl
+	@sed "s/^dynamic = .*/version = '$$($(BIN)/python -c 'import bridge; print(bridge.__version__)')'/" pyproject.toml \
+		>build/image/pyproject.toml
+	@$(SBOM) environment --pyproject build/image/pyproject.toml --mc-type application --output-reproducible \
+		--output-file build/sbom.json build/image/bin/python
+	@echo build/sbom.json
+
 clean: ## remove what was made here, except downloads
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -91,6 +104,10 @@ $(DEV): $(RUN) requirements-dev.txt
 $(UV) $(AUDIT):
 	@python=$$(PYTHON="$(PYTHON)" sh tools/find_python.sh) && "$$python" -m venv --clear $(@D)/..
 	@$(@D)/python -m pip --disable-pip-version-check --quiet --no-input install $(@F)
+
+$(SBOM):
+	@python=$$(PYTHON="$(PYTHON)" sh tools/find_python.sh) && "$$python" -m venv --clear $(@D)/..
+	@$(@D)/python -m pip --disable-pip-version-check --quiet --no-input install cyclonedx-bom
 
 $(ATHERIS): $(BIN)/python
 	@$(PIP) install --target $(@D) $(@F)
