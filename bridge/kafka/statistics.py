@@ -9,8 +9,9 @@ INTERVAL = "statistics.interval.ms"
 INTERVAL_MS = 5000
 
 _COORDINATOR = "GroupCoordinator"
-_NOT_CONNECTED = {"DOWN", "TRY_CONNECT", "CONNECT"}  # a broker that nothing is wanted of is in INIT
 _UP = "UP"
+_FAILING = {"DOWN", "TRY_CONNECT", "CONNECT"}  # a broker that nothing is wanted of is in INIT
+_IN_USE = {"learned", "logical"}  # the addresses to begin with are not: they may be those of nobody
 
 
 class Statistics:
@@ -21,9 +22,9 @@ class Statistics:
 
     Of all brokers the coordinator alone answers at once: the others keep a fetch until there are records.
     """
-    brokers_up: int | None = None
-    brokers_down: int | None = None
-    """Brokers with a connection, and brokers that one is wanted to and cannot be had."""
+    connections: int | None = None
+    failing: int | None = None
+    """Connections to brokers, and those that are wanted and cannot be had."""
     fetched: int | None = None
     """Records fetched from the brokers that the bridge has not taken yet."""
     disconnects: int | None = None
@@ -33,9 +34,9 @@ class Statistics:
         """Takes one telling (librdkafka, STATISTICS.md)."""
         told = orjson.loads(text)
         brokers: Mapping[str, Any] = told["brokers"]
-        named = [broker for broker in brokers.values() if broker["nodeid"] >= 0]
-        self.brokers_up = sum(broker["state"] == _UP for broker in named)
-        self.brokers_down = sum(broker["state"] in _NOT_CONNECTED for broker in named)
+        in_use = [broker["state"] for broker in brokers.values() if broker["source"] in _IN_USE]
+        self.connections = sum(broker["state"] == _UP for broker in brokers.values())
+        self.failing = sum(state in _FAILING for state in in_use)
         self.disconnects = sum(broker["disconnects"] for broker in brokers.values())
         self.fetched = sum(
             partition["fetchq_cnt"]

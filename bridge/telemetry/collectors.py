@@ -181,8 +181,8 @@ API_READERS: Readers[ApiView] = {
 
 KAFKA_READERS: Readers[KafkaView] = {
     "bridge_kafka_round_trip_seconds": lambda view: view.round_trip,
-    "bridge_kafka_brokers_up": lambda view: view.brokers_up,
-    "bridge_kafka_brokers_down": lambda view: view.brokers_down,
+    "bridge_kafka_connections": lambda view: view.connections,
+    "bridge_kafka_connections_failing": lambda view: view.failing,
     "bridge_kafka_fetched_records": lambda view: view.fetched,
     "bridge_kafka_disconnects": lambda view: view.disconnects,
 }

@@ -143,9 +143,9 @@ GAUGES = {
     "bridge_kafka_round_trip_seconds{stream}": (
         "Seconds of a round trip to the broker that coordinates the consumer group, as a median."
     ),
-    "bridge_kafka_brokers_up{stream}": "Brokers that the stream's consumer is connected to.",
-    "bridge_kafka_brokers_down{stream}": (
-        "Brokers that the stream's consumer wants a connection to and has none."
+    "bridge_kafka_connections{stream}": "Connections of the stream's consumer to brokers.",
+    "bridge_kafka_connections_failing{stream}": (
+        "Connections of the stream's consumer to brokers that it wants and cannot have."
     ),
     "bridge_kafka_fetched_records{stream}": (
         "Records fetched from the brokers that the bridge has not taken yet."

@@ -89,6 +89,7 @@ class Metrics:
         self._sources[stream] = view
         self._kafka[stream] = kafka
         # From 0 on, as nobody sees the growth of what is not there before.
+        self._rounds.labels(stream, "done")
         for counter in (self._rows, self._gaps, self._shortened):
             counter.labels(stream)
         self._begin_rebalances(stream)

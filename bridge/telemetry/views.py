@@ -67,7 +67,7 @@ class KafkaView(Protocol):
     """What a stream's consumer shows; None before it has told anything."""
 
     round_trip: float | None
-    brokers_up: int | None
-    brokers_down: int | None
+    connections: int | None
+    failing: int | None
     fetched: int | None
     disconnects: int | None

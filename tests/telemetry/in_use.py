@@ -64,13 +64,13 @@ def told() -> Statistics:
             {
                 "brokers": {
                     "kafka-1/1": {
-                        "nodeid": 1,
+                        "source": "learned",
                         "state": "UP",
                         "disconnects": 2,
                         "rtt": {"cnt": 4, "p50": 500_000},
                     },
                     "GroupCoordinator": {
-                        "nodeid": -1,
+                        "source": "logical",
                         "state": "UP",
                         "disconnects": 1,
                         "rtt": {"cnt": 4, "p50": 2_500},
