@@ -66,6 +66,7 @@ class Sink:
         metrics: Metrics,
         parking: ParkingTopic | None = None,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.stream = stream
         self.engine = engine
@@ -77,6 +78,7 @@ class Sink:
         self._times = times
         self._metrics = metrics
         self._clock = clock
+        self._wall = wall
         self._parked = ParkedApps(stream.name, engine, parking, delivery, clock) if parking else None
         self._stopping = asyncio.Event()
         self._progress = asyncio.Event()
@@ -88,9 +90,18 @@ class Sink:
         self._undecoded: list[Any] = []  # polled, and waiting for the schema registry or for `resume`
         self._said_tripped = False
         self._taken_over: set[int] = set()
-        self.lag: int | None = None
+        self._drained = False
+        self.lags: dict[int, int] | None = None
+        """Offsets between what is settled and the end of the topic, by partition; None until it is known."""
+        self.behind_since: float | None = None
+        """The Kafka timestamp of the oldest record not settled, in seconds since 1970; None if none waits."""
         self.in_doubt: list[float] | None = None
         """Since when each record waits on the in-doubt topic, in seconds since 1970, the oldest first."""
+
+    @property
+    def lag(self) -> int | None:
+        """Offsets between what is settled and the end of the topic; None until it is known."""
+        return None if self.lags is None else sum(self.lags.values())
 
     async def run(self) -> None:
         """Works until `stop`, then delivers what it can within the drain deadline, commits and leaves.
@@ -151,11 +162,13 @@ class Sink:
         if self._parked is not None:
             await self._parked.learn(partitions)
         self._taken_over.difference_update(partitions)
+        self._metrics.rebalanced(self.stream.name, "assigned")
         self._joined = True  # with no partition at all too: a spare member is ready to take over
         self.engine.offsets.assign(partitions)
 
     async def revoked(self, partitions: list[int]) -> dict[int, int]:
         """Finishes what is in flight for these partitions, within the deadline, and gives them up."""
+        self._metrics.rebalanced(self.stream.name, "revoked")
         self.engine.close_open()
         self._send()
         ending = self._times.drain_deadline * ENDING_SHARE
@@ -168,7 +181,7 @@ class Sink:
             log.warning("drain_deadline_passed", stream=self.stream.name, partitions=partitions)
             await self._end_requests(ending)
         offsets = {p: o for p, o in self.engine.offsets.to_commit().items() if p in partitions}
-        await self.lost(partitions)
+        self._let_go(partitions)
         self._send()
         return offsets
 
@@ -183,6 +196,10 @@ class Sink:
 
     async def lost(self, partitions: list[int]) -> None:
         """Gives up partitions that another member has already."""
+        self._metrics.rebalanced(self.stream.name, "lost")
+        self._let_go(partitions)
+
+    def _let_go(self, partitions: list[int]) -> None:
         self._taken_over.difference_update(partitions)
         self._give_up(partitions)
 
@@ -204,6 +221,7 @@ class Sink:
             room = 0 if self._undecoded else min(await self._room(), POLL_RECORDS)
             seconds = POLL_SECONDS if room else PAUSED_POLL_SECONDS
             polled = await self._consumer.poll(room, seconds, self.engine.resting)
+            self._drained = bool(room) and not polled
             # A rebalance may have come with the poll: what is no longer ours is not ours to deliver.
             self._undecoded += [m for m in polled if self.engine.offsets.owns(m.partition())]
             if not self._undecoded or self.engine.tripped:
@@ -250,7 +268,8 @@ class Sink:
             self._work(self._look_at_parked(self._parked))
         if offsets := self.engine.offsets.to_commit():
             await self._consumer.commit(offsets)
-        self.lag = self.engine.offsets.behind(await self._consumer.ends())
+        self.lags = self.engine.offsets.behind(await self._consumer.ends())
+        self.behind_since = self.engine.offsets.behind_since(self._wall(), self._drained)
 
     def _committed(self, offsets: dict[int, int]) -> None:
         self.engine.offsets.committed(offsets)
@@ -284,7 +303,7 @@ class Sink:
 
     async def _deliver(self, batch: Batch) -> None:
         outcome = await self._outcome(batch)
-        self._metrics.sent(self.stream.name, batch, outcome)
+        self._metrics.sent(self.stream, batch, outcome)
         if not isinstance(outcome, Accepted):
             log.warning(
                 "batch_not_accepted",

@@ -168,6 +168,7 @@ class Source:
 
     async def assigned(self, partitions: list[int]) -> None:
         """Begins to poll if the partition is ours now."""
+        self._metrics.rebalanced(self.stream.name, "assigned")
         self._joined = True  # without it too: a spare member is ready to take over
         if self._partition in partitions:
             log.info("source_owned", stream=self.stream.name, partition=self._partition)
@@ -184,11 +185,16 @@ class Source:
 
     async def revoked(self, partitions: list[int]) -> dict[int, int]:
         """Stops polling. A write under way is committed or not; the next owner sees which."""
-        await self.lost(partitions)
+        self._metrics.rebalanced(self.stream.name, "revoked")
+        await self._let_go(partitions)
         return {}
 
     async def lost(self, partitions: list[int]) -> None:
         """Stops polling."""
+        self._metrics.rebalanced(self.stream.name, "lost")
+        await self._let_go(partitions)
+
+    async def _let_go(self, partitions: list[int]) -> None:
         if self._partition in partitions and self._work is not None:
             self._work.cancel()
             await asyncio.wait([self._work])

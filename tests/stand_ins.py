@@ -247,6 +247,7 @@ class Setting:
         self.api = Api(self.changes)
         self.dead_letters = DeadLetters()
         self.engine = Engine(STREAM, "things", self.engine_limits, draw=lambda: 0.0)
+        self.metrics = Metrics(lambda: 0.0)
         self.sink = Sink(
             stream=STREAM,
             engine=self.engine,
@@ -256,7 +257,8 @@ class Setting:
             dead_letters=self.dead_letters,
             in_doubt=None,
             times=SinkTimes(self.commit_interval, self.drain_deadline),
-            metrics=Metrics(lambda: 0.0),
+            metrics=self.metrics,
+            wall=lambda: 500.0,
         )
 
     async def until(self, holds: Callable[[], object]) -> None:

@@ -121,6 +121,38 @@ async def test_the_lag_counts_what_is_not_settled() -> None:
     setting.topic.produce(*(thing(n) for n in range(10)))
     async with setting.running():
         await setting.until(lambda: setting.sink.lag == 10)
+        assert setting.sink.lags == {0: 10}
+        assert setting.sink.behind_since == 1.0  # when the first of them came
+        setting.api.answer = lambda app, docs: Accepted()
+        await setting.until(lambda: setting.sink.behind_since is None)
+
+
+async def test_what_nobody_reads_after_a_rest_is_as_old_as_the_rest() -> None:
+    setting = Setting(at_once(flood=FloodLimits(consecutive=1, share=None, window=1)))
+    setting.topic.produce(thing(1))
+    async with setting.running():
+        await setting.until(lambda: setting.topic.committed == {0: 1})
+        polls = len(setting.topic.limits)
+        await setting.until(lambda: len(setting.topic.limits) > polls + 3)
+        setting.topic.produce(NOISE)
+        await setting.until(lambda: setting.engine.tripped and setting.sink.behind_since)
+        assert setting.sink.behind_since == 500.0
+
+
+async def test_rebalances_are_counted() -> None:
+    setting = Setting(at_once(), partitions=(0, 1))
+
+    def counted(event: str) -> float | None:
+        labels = {"stream": "things", "event": event}
+        return setting.metrics.registry.get_sample_value("bridge_rebalances_total", labels)
+
+    async with setting.running():
+        await setting.until(lambda: counted("assigned") == 1)
+        setting.topic.revoke(0)
+        await setting.until(lambda: counted("revoked") == 1)
+        assert counted("lost") is None
+        setting.topic.lose(1)
+        await setting.until(lambda: counted("lost") == 1)
 
 
 # -- readiness -----------------------------------------------------------------------------------------------

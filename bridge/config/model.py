@@ -44,6 +44,13 @@ class Http(Section):
     )
     host: Text = Field(default="0.0.0.0", description="Address to listen on. 0.0.0.0 = all.")  # noqa: S104  (scraped from other hosts)
     port: int = Field(default=9400, ge=0, le=65535, description="Port to listen on. 0 = any that is free.")
+    metrics_apps: int = Field(
+        default=20,
+        ge=0,
+        le=1000,
+        description="Apps that /metrics names at most, of those whose records wait or are parked; all "
+        "further ones are counted as `other`. 0 = none is named.",
+    )
 
 
 class Log(Section):

@@ -4,7 +4,7 @@ Nothing here waits, reads a clock or talks to anyone, so tests can drive it thro
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -77,6 +77,16 @@ class Engine:
     def waiting(self) -> dict[str, str]:
         """The apps whose lane waits after a failure, and why."""
         return self._sender.waiting()
+
+    @property
+    def held_up(self) -> dict[str, str]:
+        """The apps that wait after a failure and the outcome that made them wait, or `parked`."""
+        return self._sender.held_up() | dict.fromkeys(self.parking.apps, "parked")
+
+    @property
+    def waits(self) -> Mapping[str, float]:
+        """Seconds that apps had to wait after failures, by the outcome that made them wait."""
+        return self._sender.waits
 
     @property
     def denied(self) -> bool:

@@ -17,6 +17,7 @@ from bridge.core.record import Origin
 class _Part:
     first: int
     count: int
+    since: float | None  # the Kafka timestamp of the first, in seconds since 1970
 
 
 @dataclass(slots=True, eq=False)
@@ -45,6 +46,8 @@ class _Partition:
     position: int | None = None  # the offset after the last record received, or of the first one read
     committed: int | None = None
     holds: set[Hold] = field(default_factory=set)
+    read_until: float | None = None  # the Kafka timestamp of the last record read
+    caught_up: float | None = None  # when nothing was left to be read
 
 
 class Offsets:
@@ -84,25 +87,27 @@ class Offsets:
             partition, offset = origin.partition() or 0, origin.offset() or 0
             state = self._partitions[partition]
             state.position = offset if state.position is None else min(offset, state.position)
+            state.read_until = _seconds(origin)
 
     def add(self, hold: Hold, origins: Sequence[Origin]) -> None:
         """Puts records, each of a partition that is ours and in order of offset there, under a hold."""
         parts = hold.parts
-        last: dict[int, int] = {}
+        last: dict[int, Origin] = {}
         for origin in origins:
             partition, offset = origin.partition(), origin.offset()
             assert partition is not None  # noqa: S101  (a consumed message has both)
             assert offset is not None  # noqa: S101
             part = parts.get(partition)
             if part is None:
-                parts[partition] = _Part(offset, 1)
+                parts[partition] = _Part(offset, 1, _seconds(origin))
                 self._partitions[partition].holds.add(hold)
             else:
                 part.count += 1
-            last[partition] = offset
-        for partition, offset in last.items():
-            state = self._partitions[partition]
-            state.position = max(offset + 1, state.position or 0)
+            last[partition] = origin
+        for partition, origin in last.items():
+            state, after = self._partitions[partition], (origin.offset() or 0) + 1
+            if after > (state.position or 0):
+                state.position, state.read_until = after, _seconds(origin)
         self.outstanding += len(origins)
 
     def settle(self, hold: Hold) -> int:
@@ -126,8 +131,9 @@ class Offsets:
         for hold in holds:
             hold.tie = tie
             for partition, part in hold.parts.items():
-                before = tie.hold.parts.setdefault(partition, _Part(part.first, 0))
-                before.first = min(before.first, part.first)
+                before = tie.hold.parts.setdefault(partition, _Part(part.first, 0, part.since))
+                if part.first < before.first:
+                    before.first, before.since = part.first, part.since
                 self._partitions[partition].holds.add(tie.hold)
 
     def split(self, hold: Hold, *groups: Sequence[Origin]) -> list[Hold]:
@@ -156,13 +162,30 @@ class Offsets:
             for hold in state.holds
         )
 
-    def behind(self, ends: dict[int, int]) -> int:
-        """How many offsets lie between what is settled and these end offsets, over the partitions known."""
-        return sum(
-            max(0, ends[partition] - self._safe(partition, state))
+    def behind(self, ends: dict[int, int]) -> dict[int, int]:
+        """How many offsets lie between what is settled and these end offsets, by partition known."""
+        return {
+            partition: max(0, ends[partition] - self._safe(partition, state))
             for partition, state in self._partitions.items()
             if partition in ends and state.position is not None
-        )
+        }
+
+    def behind_since(self, now: float, drained: bool) -> float | None:
+        """The Kafka timestamp of the oldest record not settled, in seconds since 1970; None if none waits.
+
+        `drained` says that nothing was left to be read at the time `now`; offsets cannot tell that, as the
+        last ones may be marks of transactions. What is not read yet is as old as the last record read, or
+        as the last time that nothing was left.
+        """
+        since = []
+        for partition, state in self._partitions.items():
+            if drained:
+                state.caught_up = now
+            if state.holds:
+                since.append(min((hold.parts[partition] for hold in state.holds), key=_first).since)
+            elif not drained and state.read_until is not None:
+                since.append(max(state.read_until, state.caught_up or 0.0))
+        return min((at for at in since if at is not None), default=None)
 
     def to_commit(self) -> dict[int, int]:
         """For each partition that has got further since `committed`, the offset that may now be committed."""
@@ -189,3 +212,12 @@ class Offsets:
     def _safe(self, partition: int, state: _Partition) -> int:
         """The offset before which all is settled."""
         return min((hold.parts[partition].first for hold in state.holds), default=state.position or 0)
+
+
+def _first(part: _Part) -> int:
+    return part.first
+
+
+def _seconds(origin: Origin) -> float | None:
+    kind, milliseconds = origin.timestamp()
+    return milliseconds / 1000 if kind else None

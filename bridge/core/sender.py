@@ -78,6 +78,7 @@ class _Lane:
     failures: int = 0
     blocked_until: float = 0.0
     cause: str | None = None  # why it waits; None when it does not
+    label: str = ""  # the outcome that made it wait
     denied: bool = False
     failing_since: float | None = None
     parked: bool = False  # what is queued goes to the parking topic
@@ -111,6 +112,8 @@ class Sender:
         self._lanes: dict[Lane, _Lane] = {}  # in order of turn: a lane that sent goes to the end
         self._in_flight: dict[Batch, float] = {}  # and when each was taken
         self._parked: set[str] = set()  # apps
+        self.waits = {outcome.label: 0.0 for outcome in (Throttled, Unavailable, InDoubt, Denied)}
+        """Seconds that lanes had to wait after a failure, added up, by the outcome that made them wait."""
         # The failures of one app are its lane's own trouble; it takes those of two to tell of the API.
         self._concurrency = Concurrency(min(limits.start, limits.in_flight), limits.in_flight, sources=2)
 
@@ -180,6 +183,11 @@ class Sender:
         lanes = self._lanes.copy()  # in one step, as health and metrics ask from other threads
         waiting = ((key, lane.cause) for key, lane in lanes.items() if lane.cause and not lane.empty)
         return {app_of(key): cause for key, cause in waiting}
+
+    def held_up(self) -> dict[str, str]:
+        """The same apps, and the outcome that made each wait."""
+        lanes = self._lanes.copy()
+        return {app_of(key): lane.label for key, lane in lanes.items() if lane.cause and not lane.empty}
 
     @property
     def denied(self) -> bool:
@@ -274,18 +282,18 @@ class Sender:
             case Throttled(retry_after=wait):
                 # Not a failure: the count stays, so that a later outage starts from the shortest wait.
                 wait = self._limits.backoff.wait(1, self._draw) if wait is None else wait
-                self._block(lane, now, now + wait, "throttled")
+                self._block(lane, now, now + wait, "throttled", outcome.label)
                 self._queue_first(lane, batch)
             case InDoubt(reason=reason) if self._limits.keep_doubtful:
                 # It is out of the way, but the API is not well: what comes next must not follow at once.
-                self._fail(lane, reason, now)
+                self._fail(lane, reason, now, outcome.label)
                 return doubt(batch, outcome) if batch.hold.parts else None
             case Unavailable(reason=reason) | InDoubt(reason=reason):
-                self._fail(lane, reason, now)
+                self._fail(lane, reason, now, outcome.label)
                 self._queue_first(lane, batch)
             case Denied(reason=reason):
                 lane.denied = True
-                self._fail(lane, reason, now)
+                self._fail(lane, reason, now, outcome.label)
                 self._queue_first(lane, batch)
             case Rejected():
                 self._recover(lane, now)  # an answer about the records: the API itself is well
@@ -300,18 +308,19 @@ class Sender:
         if lane.blocked_until <= now:
             lane.cause = None
 
-    def _block(self, lane: _Lane, now: float, until: float, cause: str) -> None:
+    def _block(self, lane: _Lane, now: float, until: float, cause: str, label: str) -> None:
         if lane.failing_since is None:
             lane.failing_since = now
+        self.waits[label] += max(0.0, until - max(now, lane.blocked_until))
         # Of several answers in flight the longest wait counts: none may shorten what the API asked for.
         lane.blocked_until = max(lane.blocked_until, until)
-        lane.cause = cause
+        lane.cause, lane.label = cause, label
 
-    def _fail(self, lane: _Lane, reason: str, now: float) -> None:
+    def _fail(self, lane: _Lane, reason: str, now: float, label: str) -> None:
         # Requests that were under way together fail together: that is one failure, not four.
         if not lane.failures or lane.blocked_until <= now:
             lane.failures += 1
-        self._block(lane, now, now + self._limits.backoff.wait(lane.failures, self._draw), reason)
+        self._block(lane, now, now + self._limits.backoff.wait(lane.failures, self._draw), reason, label)
 
     def _queue_first(self, lane: _Lane, *batches: Batch) -> None:
         lane.queue.extendleft(batch for batch in reversed(batches) if self._keep_owned(batch))

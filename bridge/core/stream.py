@@ -78,6 +78,7 @@ class SinkStream:
     identical records in a batch the last; of others the first stands for all.
     `deletions` says what a null value means; None refuses it.
     `gating` says what stands between reading and batches; None: records are batched as they come.
+    `event_time` names the field that says when the thing happened, in milliseconds since 1970, if one does.
     `options` is a pydantic model of settings that this stream alone has, each described; they become part of
     its section of the configuration. `beside` makes of them what goes out beside the records of each batch.
     """
@@ -94,6 +95,7 @@ class SinkStream:
     beside: Callable[[Any], Mapping[str, Any]] | None = None
     lane: LaneBy = LaneBy.APP
     exact: bool = False
+    event_time: str | None = None
 
     def __post_init__(self) -> None:
         if not self.resend_safe and self.lane is not LaneBy.APP_AND_PARTITION:

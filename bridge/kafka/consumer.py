@@ -12,6 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from bridge.core.ports import Owner
 from bridge.kafka.refusals import Refusals
 from bridge.kafka.rotation import FollowingConsumer
+from bridge.kafka.statistics import INTERVAL, INTERVAL_MS, Statistics
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -41,6 +42,7 @@ class Consumer:
         self._settings = settings
         self._group = group
         self._refusals = Refusals()
+        self.statistics = Statistics()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"kafka-{topic}")
         self._paused: set[int] = set()
         self._committing = False
@@ -71,6 +73,8 @@ class Consumer:
             "group.id": self._group,
             "on_commit": on_commit,
             "error_cb": self._refusals,
+            "stats_cb": self.statistics,
+            INTERVAL: self._settings.get(INTERVAL, INTERVAL_MS),
         }
         self._kafka = FollowingConsumer(self._settings, fixed)
         self._kafka.subscribe(

@@ -45,9 +45,10 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token and the monotonic seconds from which to renew it and at which it ends."""
+    """An access token and the monotonic seconds at which it was asked for, is to be renewed, and ends."""
 
     value: str = field(repr=False)
+    asked_at: float
     renew_at: float
     expires_at: float
 
@@ -130,9 +131,15 @@ class Tokens:
     @property
     def expires_in(self) -> float | None:
         """Seconds until the first token ends, below 0 once it has; None while one is missing."""
-        tokens = [slot.token for slot in self._slots.values()]
+        tokens = [slot.token for slot in list(self._slots.values())]  # metrics ask from another thread
         ends = [token.expires_at for token in tokens if token is not None]
         return min(ends) - self._clock() if ends and len(ends) == len(tokens) else None
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the oldest token in use was asked for; None while there is none."""
+        asked = [token.asked_at for slot in list(self._slots.values()) if (token := slot.token) is not None]
+        return self._clock() - min(asked) if asked else None
 
     async def _renew(self, slot: _Slot, scopes: frozenset[str]) -> Token | TokenFailure:
         fetched = await self._fetch(scopes)
@@ -227,4 +234,4 @@ def _token(value: str, claimed: object, asked_at: float) -> Token:
     if isinstance(claimed, (int, float)) and not isinstance(claimed, bool) and claimed > 0:
         life = float(min(claimed, LONGEST_LIFE))  # before a float is made of it: no whole number is too large
     expires_at = asked_at + life
-    return Token(value, renew_at=expires_at - min(RENEW_AHEAD, life * RENEW_SHARE), expires_at=expires_at)
+    return Token(value, asked_at, expires_at - min(RENEW_AHEAD, life * RENEW_SHARE), expires_at)

@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import httpx2 as httpx
 import orjson
-from aiolimiter import AsyncLimiter
 
 from bridge import __version__
 from bridge.core.outcome import Accepted, Denied, InDoubt, Outcome, Rejected, Throttled, Unavailable
@@ -19,6 +18,7 @@ from bridge.productiv.auth import Credentials, Token, TokenFailure, Tokens
 from bridge.productiv.certificates import FollowingContext
 from bridge.productiv.contracts import CONTRACTS, Call, Question
 from bridge.productiv.exchange import MAX_ANSWER_BYTES, exchange
+from bridge.productiv.rate import Rate
 from bridge.productiv.settings import ClientSettings
 from bridge.productiv.statuses import outcome_of
 
@@ -76,8 +76,8 @@ class Client:
         self._on_request = on_request
         self._clock = clock
         self._wall = wall
-        self._limiter = _limiter(settings.rate)
-        self._export_limiter = _limiter(settings.export_rate)
+        self._rate = Rate(settings.rate, clock)
+        self._export_rate = Rate(settings.export_rate, clock)
         self._http = _http(settings, transport)
         self._tokens = Tokens(self._http, settings, credentials, clock, wall)
 
@@ -103,6 +103,16 @@ class Client:
         """Seconds until the first of the tokens in use ends; None while there is none."""
         return self._tokens.expires_in
 
+    @property
+    def token_age(self) -> float | None:
+        """Seconds since the oldest of the tokens in use was asked for; None while there is none."""
+        return self._tokens.age
+
+    @property
+    def rates(self) -> Mapping[str, Rate]:
+        """The rate limits: that of the export API, and that of all else."""
+        return {"push": self._rate, "export": self._export_rate}
+
     def reset(self) -> None:
         """Drops all tokens, so that new credentials count at once and not only when a token ends."""
         self._tokens.reset()
@@ -126,10 +136,10 @@ class Client:
         request = self._batch_request(operation, app, docs, key)
         if isinstance(request, Rejected):
             return request
-        await _turn(self._limiter)
+        await self._rate.turn()
         started = self._clock()
         scopes = self._calls[operation].scopes
-        outcome, _ = await self._send_with_token(scopes, request, len(docs), MAX_ANSWER_BYTES, self._limiter)
+        outcome, _ = await self._send_with_token(scopes, request, len(docs), MAX_ANSWER_BYTES, self._rate)
         self._on_request(operation, outcome, self._clock() - started)
         return outcome
 
@@ -150,10 +160,10 @@ class Client:
         request = self._question_request(question, place, parameters, fields)
         if isinstance(request, Rejected):
             return request
-        limiter = self._export_limiter if question.export else self._limiter
-        await _turn(limiter)
+        rate = self._export_rate if question.export else self._rate
+        await rate.turn()
         started = self._clock()
-        outcome, body = await self._send_with_token(question.scopes, request, 0, MAX_LIST_BYTES, limiter)
+        outcome, body = await self._send_with_token(question.scopes, request, 0, MAX_LIST_BYTES, rate)
         answer = _page(question, body) if isinstance(outcome, Accepted) else _unquoted(outcome)
         told = Accepted() if isinstance(answer, Page) else answer
         self._on_request(operation, told, self._clock() - started)
@@ -204,7 +214,7 @@ class Client:
         request: httpx.Request,
         records: int,
         limit: int,
-        limiter: AsyncLimiter | None,
+        rate: Rate,
     ) -> tuple[Outcome, bytes]:
         """What the request came to, and the body of the answer."""
         token = await self._tokens.get(scopes)
@@ -217,7 +227,7 @@ class Client:
         token = await self._tokens.get(scopes)
         if not isinstance(token, Token):
             return token, b""
-        await _turn(limiter)
+        await rate.turn()
         return await self._send(request, token, records, limit)
 
     async def _send(
@@ -235,16 +245,6 @@ class Client:
             retry_after_cap=self._settings.retry_after_cap,
         )
         return outcome, answer.body
-
-
-def _limiter(rate: float | None) -> AsyncLimiter | None:
-    # A bucket of one: requests are 1/rate seconds apart, also the first ones after a quiet time.
-    return AsyncLimiter(1, 1 / rate) if rate else None
-
-
-async def _turn(limiter: AsyncLimiter | None) -> None:
-    if limiter is not None:
-        await limiter.acquire()
 
 
 def _page(question: Question, body: bytes) -> Page | InDoubt:

@@ -26,4 +26,5 @@ USAGE = SinkStream(
     record=UsageEvent,
     identity=("timestamp", "email", "eventName"),
     resend_safe=True,
+    event_time="timestamp",
 )

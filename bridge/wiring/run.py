@@ -82,9 +82,10 @@ async def run(
         await asyncio.to_thread(create_topics, settings, topics, outputs)
     if topics:
         settings = await with_app_ids(settings, register=True)
-    metrics = Metrics(time.time)
+    metrics = Metrics(time.time, settings.http.metrics_apps)
     pulse = Pulse()
     async with api_client(settings, metrics.request) as client:
+        metrics.watch_api(client)
         kafka = RotatingSettings(settings.kafka.client_settings)
         sinks = {name: stream_sink(settings, kafka, topic, client, metrics) for name, topic in topics.items()}
         parked = {

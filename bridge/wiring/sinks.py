@@ -47,10 +47,11 @@ def stream_sink(
     limits = replace(_limits(stream, chosen), park_after=chosen.park_after_seconds if topic.parked else None)
     engine = Engine(stream, topic.topic, limits, random, gate)
     journal, parked = settings.kafka.journal_topic, topic.parked
+    consumer = Consumer(kafka, topic.topic, form.group)
     sink = Sink(
         stream=stream,
         engine=engine,
-        consumer=Consumer(kafka, topic.topic, form.group),
+        consumer=consumer,
         decoder=topic_decoder(settings, topic),
         delivery=_delivery(settings, kafka, stream, client, engine, form),
         dead_letters=DeadLetters(kafka, topic.dead_letters.topic),
@@ -59,7 +60,7 @@ def stream_sink(
         metrics=metrics,
         parking=KafkaParking(kafka, parked.topic, f"{form.group}.parked", journal, form) if parked else None,
     )
-    metrics.watch(stream.name, sink)
+    metrics.watch(stream.name, sink, consumer.statistics)
     return sink
 
 
@@ -89,10 +90,11 @@ def parked_sink(
     )
     engine = Engine(stream, parked.topic, limits, random)
     commit = min(chosen.commit_interval_seconds, PARKED_COMMIT_SECONDS)
+    consumer = Consumer(kafka, parked.topic, form.group)
     sink = Sink(
         stream=stream,
         engine=engine,
-        consumer=Consumer(kafka, parked.topic, form.group),
+        consumer=consumer,
         decoder=ParkedDecoder(topic_decoder(settings, topic)),
         delivery=_delivery(settings, kafka, stream, client, engine, form),
         dead_letters=DeadLetters(kafka, topic.dead_letters.topic),
@@ -100,7 +102,7 @@ def parked_sink(
         times=SinkTimes(commit, chosen.revoke_deadline_seconds),
         metrics=metrics,
     )
-    metrics.watch(stream.name, sink)
+    metrics.watch(stream.name, sink, consumer.statistics)
     return sink
 
 

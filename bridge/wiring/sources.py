@@ -80,16 +80,20 @@ async def build_sources(
         wires = {output: output_wire(settings, topic) for output, topic in topics.items()}
         emitter = Emitter(name, settings.productiv.contract, topics, wires)
         store = KafkaSourceStore(name, cursors, emitter, time.time)
-        sources[name] = _source(settings, kafka, name, partition_of(name, partitions), store, client, metrics)
-        metrics.watch_source(name, sources[name])
+        # A group for each source, so that processes may run different ones.
+        group = f"{settings.kafka.group_prefix}.{name}"
+        membership = Consumer(kafka, settings.kafka.cursors_topic, group)
+        partition = partition_of(name, partitions)
+        sources[name] = _source(settings, name, partition, membership, store, client, metrics)
+        metrics.watch_source(name, sources[name], membership.statistics)
     return sources
 
 
 def _source(
     settings: config.Settings,
-    kafka: Mapping[str, Any],
     name: str,
     partition: int,
+    membership: Consumer,
     store: KafkaSourceStore,
     client: Client,
     metrics: Metrics,
@@ -100,8 +104,7 @@ def _source(
         stream=SOURCES[name],
         options=chosen,
         partition=partition,
-        # A group for each source, so that processes may run different ones.
-        membership=Consumer(kafka, settings.kafka.cursors_topic, f"{settings.kafka.group_prefix}.{name}"),
+        membership=membership,
         questions=Questions(client),
         requests=chosen.concurrent_requests,
         store=store,

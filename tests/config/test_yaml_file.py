@@ -108,12 +108,12 @@ WRONG = {
     ),
     "a merge": (
         "http:\n  <<: {port: 1}",
-        "bridge.yaml:2: http.<<: unknown key; the keys here are enabled, host, port",
+        "bridge.yaml:2: http.<<: unknown key; the keys here are enabled, host, port, metrics_apps",
     ),
     "nested too deeply": ("http: " + "{a: " * 5000, "bridge.yaml: this is nested too deeply"),
     "a value for a section": (
         "http: 1",
-        "bridge.yaml:1: http: keys are needed here, not a single value: enabled, host, port",
+        "bridge.yaml:1: http: keys are needed here, not a single value: enabled, host, port, metrics_apps",
     ),
     "a value for names": (
         "apps: {names: x}",

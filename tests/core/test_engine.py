@@ -237,10 +237,10 @@ def test_noise_stops_the_stream_and_is_not_poured_into_the_dead_letters() -> Non
 def test_what_is_stopped_before_it_has_received_anything_knows_how_far_it_is_behind() -> None:
     made = guarded(consecutive=3)
     assert not made.admits(decoded(refused=((0, 8), (0, 5), (0, 6))))
-    assert made.offsets.behind({0: 100}) == 95
+    assert made.offsets.behind({0: 100}) == {0: 95}
     assert made.offsets.to_commit() == {0: 5}
     assert not made.admits(decoded(refused=((0, 8), (0, 5), (0, 6))))
-    assert made.offsets.behind({0: 100}) == 95
+    assert made.offsets.behind({0: 100}) == {0: 95}
 
 
 def test_rejections_stop_the_stream_with_batches_queued_and_open() -> None:

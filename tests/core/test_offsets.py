@@ -144,14 +144,78 @@ def test_the_lag_counts_from_what_is_settled(settled: bool, behind: int) -> None
     hold = held(offsets, (0, 0), (0, 1))
     if settled:
         offsets.settle(hold)
-    assert offsets.behind({0: 10, 1: 99, 2: 99}) == behind
+    assert offsets.behind({0: 10, 1: 99, 2: 99}) == {0: behind}
 
 
 def test_an_end_told_long_ago_makes_no_negative_lag() -> None:
     offsets = ledger(0, 1)
     offsets.settle(held(offsets, (0, 50)))
     held(offsets, (1, 0))
-    assert offsets.behind({0: 10, 1: 3}) == 3
+    assert offsets.behind({0: 10, 1: 3}) == {0: 0, 1: 3}
+
+
+@dataclass(frozen=True)
+class Stamped(At):
+    """A record whose Kafka timestamp, in seconds, is ten times its offset."""
+
+    def timestamp(self) -> tuple[int, int]:
+        return (1, self.offset() * 10_000)
+
+
+def stamped(offsets: Offsets, *places: tuple[int, int]) -> Hold:
+    hold = Hold()
+    offsets.add(hold, [Stamped(place) for place in places])
+    return hold
+
+
+def test_the_lag_in_time_is_that_of_the_oldest_record_not_settled() -> None:
+    offsets = ledger(0, 1)
+    assert offsets.behind_since(0.0, drained=True) is None
+    early, late, other = (
+        stamped(offsets, (0, 2), (0, 9)), stamped(offsets, (0, 5)), stamped(offsets, (1, 4))
+    )  # fmt: skip
+    assert offsets.behind_since(100.0, drained=True) == 20
+    offsets.settle(early)
+    assert offsets.behind_since(100.0, drained=True) == 40
+    offsets.settle(other)
+    assert offsets.behind_since(100.0, drained=True) == 50
+    offsets.settle(late)
+    assert offsets.behind_since(100.0, drained=True) is None
+
+
+def test_what_is_not_read_yet_is_as_old_as_the_last_record_read_or_the_last_rest() -> None:
+    offsets = ledger(0)
+    offsets.settle(stamped(offsets, (0, 7)))
+    assert offsets.behind_since(100.0, drained=False) == 70
+    assert offsets.behind_since(200.0, drained=True) is None
+    assert offsets.behind_since(300.0, drained=False) == 200
+
+
+def test_what_was_read_and_not_received_counts_from_its_own_time() -> None:
+    offsets = ledger(0)
+    offsets.begin([Stamped((0, 3))])
+    assert offsets.behind_since(100.0, drained=False) == 30
+
+
+def test_a_split_keeps_the_time_of_what_is_left() -> None:
+    offsets = ledger(0)
+    hold = stamped(offsets, (0, 1), (0, 2), (0, 3))
+    offsets.split(hold, [Stamped((0, 2))], [Stamped((0, 3))])
+    assert offsets.behind_since(100.0, drained=True) == 20
+
+
+def test_tied_groups_are_as_old_as_the_first_of_them() -> None:
+    offsets = ledger(0)
+    first, second = stamped(offsets, (0, 1)), stamped(offsets, (0, 2))
+    offsets.tie([second, first])
+    offsets.settle(first)
+    assert offsets.behind_since(100.0, drained=True) == 10
+
+
+def test_a_record_without_a_time_tells_none() -> None:
+    offsets = ledger(0)
+    held(offsets, (0, 1))
+    assert offsets.behind_since(100.0, drained=True) is None
 
 
 @dataclass

@@ -149,5 +149,5 @@ def test_metrics_say_what_happened(stage: Stage) -> None:
     assert bridge.metric("bridge_requests_total", outcome="throttled") == 1
     assert bridge.metric("bridge_requests_total", outcome="accepted") == 2
     assert bridge.metric("bridge_request_seconds_count") == 3
-    assert bridge.metric("bridge_delay_seconds_count", stream="usage") == 2
+    assert bridge.metric("bridge_delay_seconds_count", stream="usage", since="kafka") == 2
     assert bridge.metric("bridge_build_info") == 1

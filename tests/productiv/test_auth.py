@@ -404,12 +404,12 @@ async def test_what_is_held_can_be_asked() -> None:
     clock = HandClock()
     service = Service()
     async with service.client(clock) as client:
-        assert (client.token_held, client.token_expires_in) == (False, None)
+        assert (client.token_held, client.token_expires_in, client.token_age) == (False, None, None)
         assert await client.ensure_token(USAGE) is None
-        assert (client.token_held, client.token_expires_in) == (True, 3600.0)
+        assert (client.token_held, client.token_expires_in, client.token_age) == (True, 3600.0, 0.0)
         assert service.api == []
         clock.now += 3600
-        assert (client.token_held, client.token_expires_in) == (False, 0.0)
+        assert (client.token_held, client.token_expires_in, client.token_age) == (False, 0.0, 3600.0)
         service.on_token = lambda request: httpx.Response(401)
         assert await client.ensure_token(USAGE) == Denied(401, f"{SAID} 401; check its address")
         assert not client.token_held

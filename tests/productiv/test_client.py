@@ -132,6 +132,14 @@ async def test_each_call_is_reported_once_with_its_time() -> None:
     assert told == [(USAGE, Accepted(), 4.0)]
 
 
+async def test_turns_are_counted_by_the_limit_that_they_wait_for() -> None:
+    async with Service().client() as client:
+        await publish(client)
+        await publish(client)
+        await client.ask(Operation.LIST_WORKFLOWS)
+        assert {name: rate.turns for name, rate in client.rates.items()} == {"push": 2, "export": 1}
+
+
 async def test_a_contract_nobody_wrote_is_refused_at_once() -> None:
     about: dict[str, Any] = {"contract": "imagined"}
     with pytest.raises(KeyError):

@@ -57,4 +57,4 @@ async def test_no_secret_is_logged_or_shown(token_auth: str, caplog: pytest.LogC
 
 def test_what_holds_a_secret_does_not_show_it() -> None:
     assert repr(Credentials("the-id", SECRET)) == "Credentials(client_id='the-id')"
-    assert repr(Token(TOKEN, 1.0, 2.0)) == "Token(renew_at=1.0, expires_at=2.0)"
+    assert repr(Token(TOKEN, 0.0, 1.0, 2.0)) == "Token(asked_at=0.0, renew_at=1.0, expires_at=2.0)"

@@ -2,12 +2,7 @@
 
 from collections.abc import Iterable
 
-from prometheus_client.core import Metric
-
-from tests.telemetry.in_use import used
-
-# What is shown of a metric under other names is said once, below the table.
-SUFFIXES = {"counter": "_total", "info": "_info"}
+from bridge.telemetry.declarations import DECLARED, Declaration
 
 HEAD = """\
 # Metrics
@@ -25,6 +20,12 @@ this process; add them up over all of them. Only what waits on the in-doubt topi
 take the greatest of `bridge_in_doubt_waiting_records` and the least of
 `bridge_in_doubt_oldest_timestamp_seconds`, whose age is `time()` less that.
 
+Delay and lag in seconds count from Kafka timestamps, so they are as true as the clocks of the producers.
+`bridge_delay_seconds` is observed once a batch, for its first record, the one that waited longest. The
+metrics that begin with `bridge_kafka_` are what librdkafka tells every 5 seconds; `kafka.settings` may set
+another `statistics.interval.ms`, and 0 turns them off. Histograms are classic ones: prometheus-client makes
+no native ones.
+
 The books of a stream balance in every scrape:
 
     bridge_records_received_total
@@ -39,7 +40,8 @@ The books of a stream balance in every scrape:
 
 ## Labels
 
-Each label has a handful of values; no app, e-mail address or topic is ever among them.
+Each label has a handful of values; no e-mail address or topic is ever among them, and an app only where
+its records wait, and while there are few of these.
 
 | Label | Values |
 | --- | --- |
@@ -54,28 +56,28 @@ of a source's round: `done`, an outcome, `future`, `not_as_described`, `refused`
 | `limit` | the limit of the flood guard: `consecutive`, `share` |
 | `field` | the declared field that a finding is about: `managerEmail`, `snapshot` |
 | `problem` | what was found: `unknown`, `cycle`, `late` |
+| `cause` | `throttled`, `unavailable`, `in_doubt`, `denied`; of an app also `parked` |
+| `app` | the first `http.metrics_apps` apps by name of those that are held up; `other`: all others together |
+| `partition` | the partitions of the stream's topic that this process reads |
+| `since` | `kafka`: the Kafka timestamp; `event`: the event's own time, which only `usage` has |
+| `api` | `export`: what sources ask; `push`: all else |
+| `event` | `assigned`; `revoked`: in order; `lost`: too late, another member has them already |
 | `version` | the version of the bridge |
 """
 
 
 def page() -> str:
     """The whole file."""
-    metrics, _ = used()
-    rows = "".join(f"{row}\n" for row in table(metrics.registry.collect()))
+    rows = "".join(f"{row}\n" for row in table(DECLARED.values()))
     return HEAD + rows + FOOT
 
 
-def table(metrics: Iterable[Metric]) -> list[str]:
-    """A line for each metric, as it is defined."""
+def table(metrics: Iterable[Declaration]) -> list[str]:
+    """A line for each metric."""
     lines = ["| Metric | Type | Labels | Meaning and unit |", "| --- | --- | --- | --- |"]
     for metric in metrics:
-        labels = dict.fromkeys(name for sample in metric.samples for name in sample.labels if name != "le")
-        cells = (
-            f"`{metric.name}{SUFFIXES.get(metric.type, '')}`",
-            metric.type,
-            ", ".join(f"`{label}`" for label in labels),
-            metric.documentation,
-        )
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        cells = (f"`{metric.shown}`", metric.kind, labels, metric.meaning)
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 

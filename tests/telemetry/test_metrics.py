@@ -6,16 +6,19 @@ from typing import get_args
 import pytest
 from prometheus_client.core import Metric
 
+from bridge.core.batcher import Batch
 from bridge.core.flood_guard import FloodLimits
 from bridge.core.gate import Finding
 from bridge.core.outcome import Accepted, Denied, Outcome, Rejected, Throttled, Unavailable
-from bridge.core.record import Refused
-from bridge.telemetry.metrics import REQUEST_SECONDS, Metrics
+from bridge.core.record import Decoded, Refused
+from bridge.core.redact import EMAIL
+from bridge.telemetry.declarations import BUCKETS, DECLARED
+from bridge.telemetry.metrics import REASONS, Metrics
 from tests.core.records import STREAM, At, decoded, engine, limits, run_of
 from tests.core.test_gate import engine as gated_engine
 from tests.core.test_gate import snapshot
 from tests.switching import threads_taking_turns_often
-from tests.telemetry.in_use import Dated, View, used
+from tests.telemetry.in_use import Api, Dated, Source, View, told, used
 
 # What a label may be, and how many values it can have at most.
 BOUNDED = {
@@ -28,11 +31,18 @@ BOUNDED = {
     "problem": "one of the few that a stream looks for",
     "result": "equal, applied, failed, or refused for one of a few reasons; done, an outcome, or a few more",
     "output": "one of the output topics' names",
+    "cause": "one of the outcomes that make wait, or parked",
+    "app": "one of as many apps as http.metrics_apps allows, or other",
+    "partition": "a partition of the topic",
+    "since": "kafka or event",
+    "api": "push or export",
+    "event": "assigned, revoked or lost",
     "kind": "posted, deleted, rejected; adds, changes, leavers",
     "version": "one in a process",
     "le": "a bucket",
 }
-THINGS = "Records|Requests|Rounds|Rows|Times|Entries|Partitions|Offsets|Apps|Seconds"
+THINGS = "Records|Requests|Rounds|Rows|Times|Entries|Partitions|Offsets|Apps|Seconds|Brokers|Connections"
+CAUSES = ("throttled", "unavailable", "in_doubt", "denied")
 UNITS = rf"^({THINGS}|1 (while|once)|The version)\b"
 
 
@@ -43,6 +53,19 @@ def families(metrics: Metrics) -> list[Metric]:
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
     found: float | None = metrics.registry.get_sample_value(name, labels)
     return found
+
+
+def since(metrics: Metrics, moment: str, what: str) -> float | None:
+    return value(metrics, f"bridge_delay_seconds_{what}", stream=STREAM.name, since=moment)
+
+
+def taken(records: Decoded) -> Batch:
+    """A batch of these records, on its way for the first time."""
+    made = engine(limits(len(records.docs)))
+    made.receive(records, 0.0)
+    batch = made.take(0.0)
+    assert batch is not None
+    return batch
 
 
 def stream_value(metrics: Metrics, name: str) -> float | None:
@@ -81,6 +104,14 @@ def test_all_outcomes_have_labels_of_their_own() -> None:
     assert all(re.fullmatch("[a-z_]+", label) for label in labels)
 
 
+def test_what_is_declared_is_shown_and_nothing_else() -> None:
+    assert METRICS.keys() == DECLARED.keys()
+    for name, declared in DECLARED.items():
+        assert METRICS[name].type == declared.kind
+        labels = {label for sample in METRICS[name].samples for label in sample.labels}
+        assert labels - {"le"} == set(declared.labels)
+
+
 # -- what they say -------------------------------------------------------------------------------------------
 
 
@@ -98,26 +129,33 @@ def test_each_request_is_counted_by_what_it_came_to() -> None:
 
 
 def test_buckets_reach_past_the_longest_request() -> None:
-    assert REQUEST_SECONDS[-1] == 60
-    assert list(REQUEST_SECONDS) == sorted(set(REQUEST_SECONDS))
+    assert BUCKETS["bridge_request_seconds"][-1] == 60
+
+
+@pytest.mark.parametrize("name", BUCKETS)
+def test_buckets_grow(name: str) -> None:
+    assert DECLARED[name].buckets == tuple(sorted(set(BUCKETS[name])))
 
 
 def test_an_accepted_batch_tells_its_size_and_the_delay_of_its_first_record() -> None:
     metrics, _ = used()
     assert stream_value(metrics, "bridge_batch_records_sum") == 2
-    assert stream_value(metrics, "bridge_delay_seconds_sum") == 7.0
+    assert since(metrics, "kafka", "sum") == 7.0
+
+
+def test_the_delay_is_told_from_the_event_too_where_the_records_tell_their_time() -> None:
+    metrics, _ = used()
+    assert since(metrics, "event", "sum") == 107.0  # the first record's field says the very begin of 1970
+    metrics.sent(STREAM, taken(run_of(1)), Accepted())
+    assert since(metrics, "event", "count") == 1
 
 
 @pytest.mark.parametrize("outcome", [Rejected(400, "bad"), Unavailable("down"), Denied(401, "no")])
 def test_a_batch_that_was_not_accepted_tells_neither(outcome: Outcome) -> None:
     metrics = Metrics(lambda: 0.0)
-    made = engine(limits(2))
-    made.receive(run_of(2), 0.0)
-    batch = made.take(0.0)
-    assert batch is not None
-    metrics.sent(STREAM.name, batch, outcome)
+    metrics.sent(STREAM, taken(run_of(2)), outcome)
     assert stream_value(metrics, "bridge_batch_records_count") is None
-    assert stream_value(metrics, "bridge_delay_seconds_count") is None
+    assert since(metrics, "kafka", "count") is None
 
 
 def test_a_record_without_a_time_has_no_delay_and_one_from_the_future_none_below_zero() -> None:
@@ -125,13 +163,9 @@ def test_a_record_without_a_time_has_no_delay_and_one_from_the_future_none_below
     for origin, count in ((At((0, 0)), None), (Dated((0, 0)), 1)):
         records = run_of(1)
         records.origins = [origin]
-        made = engine(limits(1))
-        made.receive(records, 0.0)
-        batch = made.take(0.0)
-        assert batch is not None
-        metrics.sent(STREAM.name, batch, Accepted())
-        assert stream_value(metrics, "bridge_delay_seconds_count") == count
-    assert stream_value(metrics, "bridge_delay_seconds_sum") == 0
+        metrics.sent(STREAM, taken(records), Accepted())
+        assert since(metrics, "kafka", "count") == count
+    assert since(metrics, "kafka", "sum") == 0
 
 
 def test_books_are_read_when_asked() -> None:
@@ -159,17 +193,102 @@ def test_books_are_read_when_asked() -> None:
 def test_gauges_are_read_when_asked() -> None:
     metrics, view = used()
     gauges = ("records_outstanding", "lag_records", "requests_in_flight", "assigned_partitions",
-              "lanes_waiting", "denied", "apps_parked")  # fmt: skip
-    assert [stream_value(metrics, f"bridge_{gauge}") for gauge in gauges] == [0, 12, 0, 1, 0, 0, 0]
+              "denied", "apps_parked")  # fmt: skip
+    assert [stream_value(metrics, f"bridge_{gauge}") for gauge in gauges] == [0, 12, 0, 1, 0, 1]
     assert stream_value(metrics, "bridge_concurrency_limit") == 16
     view.engine.receive(decoded(*((0, 10 + n, app, n) for n, app in enumerate("aabbc"))), 0.0)
     first, second = view.engine.take(0.0), view.engine.take(0.0)
     assert first is not None
     assert second is not None
     view.engine.returned(first, Denied(401, "no"), 0.0)
-    view.engine.park("d")
-    view.lag = 4
-    assert [stream_value(metrics, f"bridge_{gauge}") for gauge in gauges] == [5, 4, 1, 1, 1, 1, 1]
+    view.lags = {0: 4}
+    assert [stream_value(metrics, f"bridge_{gauge}") for gauge in gauges] == [5, 4, 1, 1, 1, 1]
+
+
+def test_what_waits_is_told_by_cause_and_by_app() -> None:
+    metrics, view = used()
+    names = ("bridge_lanes_waiting", "bridge_wait_seconds_total")
+
+    def shown(cause: str) -> list[float | None]:
+        return [value(metrics, name, stream=STREAM.name, cause=cause) for name in names]
+
+    assert [shown(cause) for cause in CAUSES] == [[0, 0]] * 4
+    view.engine.receive(decoded(*((0, 10 + n, app, n) for n, app in enumerate("aabb"))), 0.0)
+    for outcome in (Throttled(429, 7.0), Denied(401, "no")):
+        batch = view.engine.take(0.0)
+        assert batch is not None
+        view.engine.returned(batch, outcome, 0.0)
+    assert shown("throttled") == [1, 7]
+    assert shown("denied") == [1, 0.5]  # the shortest wait
+    assert shown("unavailable") == [0, 0]
+    assert held_up(metrics) == {("a", "throttled"): 1, ("b", "denied"): 1, ("d", "parked"): 1}
+
+
+def test_apps_beyond_the_cap_are_other_and_an_address_is_never_shown() -> None:
+    metrics = Metrics(lambda: 0.0, most_apps=2)
+    view = View(engine())
+    metrics.watch(STREAM.name, view, told())
+    for app in ("c", "ann@example.com", "b", "d"):
+        view.engine.park(app)
+    assert held_up(metrics) == {(EMAIL, "parked"): 1, ("b", "parked"): 1, ("other", "parked"): 2}
+
+
+def held_up(metrics: Metrics) -> dict[tuple[str, str], float]:
+    samples = by_name(families(metrics))["bridge_app_held_up"].samples
+    return {(sample.labels["app"], sample.labels["cause"]): sample.value for sample in samples}
+
+
+def test_only_what_was_sent_before_is_a_retry() -> None:
+    metrics, _ = used()
+    batch = taken(run_of(1))
+    metrics.sent(STREAM, batch, Unavailable("down"))
+    assert stream_value(metrics, "bridge_retries_total") == 0
+    batch.attempts += 1
+    metrics.sent(STREAM, batch, Accepted())
+    assert stream_value(metrics, "bridge_retries_total") == 1
+
+
+def test_lag_is_told_in_seconds_and_by_partition() -> None:
+    metrics, view = used()
+    assert stream_value(metrics, "bridge_lag_seconds") == 7
+    by_partition = [
+        value(metrics, "bridge_partition_lag_records", stream=STREAM.name, partition=p) for p in "01"
+    ]
+    assert by_partition == [9, 3]
+    view.behind_since = 200.0  # a clock that is ahead
+    assert stream_value(metrics, "bridge_lag_seconds") == 0
+    view.behind_since = None
+    assert stream_value(metrics, "bridge_lag_seconds") == 0
+    view.lags = None
+    assert stream_value(metrics, "bridge_lag_seconds") is None
+
+
+def test_tokens_and_rate_limits_are_read_when_asked() -> None:
+    metrics, api = Metrics(lambda: 0.0), Api()
+    metrics.watch_api(api)
+    assert value(metrics, "bridge_token_age_seconds") == 600
+    assert value(metrics, "bridge_token_left_seconds") == 3000
+    assert value(metrics, "bridge_rate_limit", api="export") == 5
+    assert value(metrics, "bridge_rate_limit", api="push") is None
+    assert value(metrics, "bridge_rate_limit_turns_total", api="push") == 8
+    assert value(metrics, "bridge_rate_limit_wait_seconds_total", api="export") == 1.5
+    api.token_age = api.token_expires_in = None
+    assert value(metrics, "bridge_token_age_seconds") is None
+    assert value(metrics, "bridge_token_left_seconds") is None
+
+
+def test_counters_of_faults_begin_at_0_before_there_is_one() -> None:
+    metrics = Metrics(lambda: 0.0)
+    metrics.watch("usage", View(engine()), told())
+    metrics.watch_source("apps", Source(), told())
+    for reason in REASONS:
+        assert value(metrics, "bridge_dead_letters_total", stream="usage", reason=reason) == 0
+    for name in ("gap_seconds", "overlaps_shortened", "rows_polled"):
+        assert value(metrics, f"bridge_{name}_total", stream="apps") == 0
+    for stream in ("usage", "apps"):
+        assert value(metrics, "bridge_rebalances_total", stream=stream, event="lost") == 0
+    metrics.rebalanced("usage", "lost")
+    assert value(metrics, "bridge_rebalances_total", stream="usage", event="lost") == 1
 
 
 def test_what_a_gate_holds_shows() -> None:
@@ -181,7 +300,7 @@ def test_what_a_gate_holds_shows() -> None:
 
 def test_a_lag_that_nobody_knows_yet_is_not_shown_as_none() -> None:
     metrics = Metrics(lambda: 0.0)
-    metrics.watch(STREAM.name, View(engine()))
+    metrics.watch(STREAM.name, View(engine()), told())
     assert stream_value(metrics, "bridge_lag_records") is None
     assert stream_value(metrics, "bridge_records_outstanding") == 0
 
@@ -189,7 +308,7 @@ def test_a_lag_that_nobody_knows_yet_is_not_shown_as_none() -> None:
 def test_a_tripped_guard_shows() -> None:
     metrics = Metrics(lambda: 0.0)
     view = View(engine(limits(flood=FloodLimits(consecutive=1, share=None, window=1))))
-    metrics.watch(STREAM.name, view)
+    metrics.watch(STREAM.name, view, told())
 
     def shown() -> list[float | None]:
         name, limits = "bridge_flood_guard_tripped", ("consecutive", "share")
@@ -230,7 +349,7 @@ def test_the_books_balance_in_a_scrape_at_any_moment() -> None:
     """Scrapes come from a thread of their own, also while records are being received."""
     metrics = Metrics(lambda: 0.0)
     view = View(engine(limits(5)))
-    metrics.watch(STREAM.name, view)
+    metrics.watch(STREAM.name, view, told())
     unbalanced: list[dict[str, float]] = []
     scrapes, done = 0, threading.Event()
 

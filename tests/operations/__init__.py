@@ -1,0 +1,1 @@
+"""What the person on call looks at: dashboards, alerts and the runbook, held against a bridge at work."""
