@@ -22,6 +22,7 @@ from bridge.delivery import Delivery
 from bridge.kafka.serde import SchemaRegistryUnavailable
 from bridge.parking import ParkedApps
 from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.refused_kinds import RefusedKinds
 
 log = structlog.get_logger(__name__)
 
@@ -88,6 +89,7 @@ class Sink:
         self._undecoded: list[Any] = []  # polled, and waiting for the schema registry or for `resume`
         self._said_tripped = False
         self._taken_over: set[int] = set()
+        self.dead_letters = RefusedKinds()
         self.lag: int | None = None
         self.in_doubt: list[float] | None = None
         """Since when each record waits on the in-doubt topic, in seconds since 1970, the oldest first."""
@@ -123,6 +125,11 @@ class Sink:
         log.warning("flood_guard_reset", stream=self.stream.name)
         self._send()
         self._tell_progress()
+
+    @property
+    def kafka_trouble(self) -> str | None:
+        """Why Kafka and this stream do not talk; None if they do."""
+        return self._consumer.refused or (None if self._joined else "it has not joined its consumer group")
 
     def not_ready(self) -> list[str]:
         """What keeps the stream from its work; an empty list if nothing does."""
@@ -336,6 +343,7 @@ class Sink:
             await self._delivery.put_aside(bury.batch, origins, State.DEAD_LETTERED)
         self.engine.buried(bury)
         self._metrics.dead_lettered(self.stream.name, bury.refused)
+        self.dead_letters.note(bury.refused, self._clock())
 
     async def _keep(self, doubt: Doubt) -> None:
         batch = doubt.batch
