@@ -76,6 +76,6 @@ async def keep_token(client: Client, streams: Mapping[str, Sink | Source], watch
             watch.token(name, failure)
             reason = "" if failure is None else getattr(failure, "reason", "throttled")
             if reason and reason != said.get(name):
-                log.warning("no_access_token", stream=name, reason=reason)
+                log.warning("no_access_token", stream=name, reason=reason.removeprefix("no access token: "))
             said[name] = reason
         await asyncio.sleep(BEAT_SECONDS)

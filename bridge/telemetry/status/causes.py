@@ -30,7 +30,7 @@ def causes(facts: Facts) -> list[Cause]:
 
 
 def _of_token(stream: str, missing: NoToken) -> Cause:
-    said = f"Nothing can be sent or asked: {missing.words}."
+    said = f"There is no access token, so nothing can be sent or asked: {missing.words}."
     if missing.denied:
         todo = (
             "Check productiv.client_id, the secret and productiv.token_url. A secret in a file is read again "

@@ -196,5 +196,6 @@ def source_facts(name: str, view: SourceView, history: History, wall: float) -> 
 
 def safe(words: str) -> str:
     """Why something failed, without what an answer's body said of it: that may be about people."""
-    head, answered, said = words.partition(" answered ")
+    # Of "no access token: the …" redaction would take "the" for the token.
+    head, answered, said = words.removeprefix("no access token: ").partition(" answered ")
     return redact(head + answered + said.partition(": ")[0])[:MAX_WORDS]

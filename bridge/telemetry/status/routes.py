@@ -5,11 +5,11 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict
 from importlib.resources import files
-from weakref import WeakSet
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from bridge.telemetry.status.page import page, parts
 from bridge.telemetry.status.states import headline
@@ -31,7 +31,7 @@ HEADERS = {
 
 def status_routes(latest: Callable[[], Status], clock: Callable[[], float]) -> list[Route]:
     """The routes; `latest` gives the status as it was last, `clock` monotonic seconds."""
-    readers: WeakSet[AsyncIterator[str]] = WeakSet()
+    readers: set[Response] = set()
 
     def age() -> float:
         return clock() - latest().facts.now
@@ -49,9 +49,9 @@ def status_routes(latest: Callable[[], Status], clock: Callable[[], float]) -> l
             return Response(media_type="text/event-stream", headers=HEADERS)
         if len(readers) >= MAX_READERS:
             return Response("too many follow already", 503, HEADERS | {"Retry-After": "10"})
-        events = changes(request)
-        readers.add(events)  # until the answer is over, and nothing holds on to it any more
-        return StreamingResponse(events, media_type="text/event-stream", headers=HEADERS)
+        answer = _Events(changes(request), readers.discard)
+        readers.add(answer)
+        return answer
 
     async def changes(request: Request) -> AsyncIterator[str]:
         sent: dict[str, str] = {}
@@ -69,6 +69,20 @@ def status_routes(latest: Callable[[], Status], clock: Callable[[], float]) -> l
         Route("/status.css", _file("status.css", "text/css")),
         Route("/status.js", _file("status.js", "text/javascript")),
     ]
+
+
+class _Events(StreamingResponse):
+    """Tells when it is over, however it ends: also by a reader who was gone before it began."""
+
+    def __init__(self, events: AsyncIterator[str], over: Callable[[Response], None]) -> None:
+        super().__init__(events, media_type="text/event-stream", headers=HEADERS)
+        self._over = over
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._over(self)
 
 
 def _file(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:
