@@ -129,8 +129,10 @@ async def test_the_lag_counts_what_is_not_settled() -> None:
 async def test_it_is_not_ready_before_it_has_joined_its_group() -> None:
     setting = Setting()
     assert setting.sink.not_ready() == ["has not joined its consumer group"]
+    assert setting.sink.kafka_trouble == "it has not joined its consumer group"
     async with setting.running():
         await setting.until(lambda: not setting.sink.not_ready())
+        assert setting.sink.kafka_trouble is None
 
 
 async def test_it_is_not_ready_while_the_api_refuses_the_credentials() -> None:
@@ -291,6 +293,7 @@ async def test_what_the_dead_letter_topic_has_not_got_is_outstanding() -> None:
     [dead] = setting.dead_letters.records
     assert dead.reason == "undecodable"
     assert setting.engine.books.dead_lettered == 1
+    assert [(kind.reason, kind.records) for kind in setting.sink.dead_letters.newest] == [("undecodable", 1)]
 
 
 async def test_what_the_api_rejects_goes_to_the_dead_letters() -> None:

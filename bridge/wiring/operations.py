@@ -3,7 +3,7 @@
 import asyncio
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 
 import confluent_kafka
@@ -22,6 +22,7 @@ from bridge.telemetry.status.watch import Watch
 
 log = structlog.get_logger(__name__)
 BEAT_SECONDS = 1.0
+Sleep = Callable[[float], Awaitable[None]]
 
 
 def status_watch(settings: config.Settings) -> Watch:
@@ -56,7 +57,7 @@ def operations_port(
         yield url
 
 
-async def beat(pulse: Pulse, watch: Watch) -> None:
+async def beat(pulse: Pulse, watch: Watch, sleep: Sleep = asyncio.sleep) -> None:
     """Shows that the loop turns, and what it does. Waits for nobody."""
     while True:
         pulse.beat()
@@ -64,10 +65,12 @@ async def beat(pulse: Pulse, watch: Watch) -> None:
             watch.beat()
         except Exception:  # what is shown must not end what is done
             log.exception("status_failed")
-        await asyncio.sleep(BEAT_SECONDS)
+        await sleep(BEAT_SECONDS)
 
 
-async def keep_token(client: Client, streams: Mapping[str, Sink | Source], watch: Watch) -> None:
+async def keep_token(
+    client: Client, streams: Mapping[str, Sink | Source], watch: Watch, sleep: Sleep = asyncio.sleep
+) -> None:
     """Keeps a token at hand, so that readiness says whether we could send."""
     said: dict[str, str] = {}
     while True:
@@ -78,4 +81,4 @@ async def keep_token(client: Client, streams: Mapping[str, Sink | Source], watch
             if reason and reason != said.get(name):
                 log.warning("no_access_token", stream=name, reason=reason.removeprefix("no access token: "))
             said[name] = reason
-        await asyncio.sleep(BEAT_SECONDS)
+        await sleep(BEAT_SECONDS)

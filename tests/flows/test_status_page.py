@@ -134,7 +134,7 @@ def test_it_fits_a_phone_and_is_dark_where_that_is_wanted(stage: Stage, chrome: 
         says(page, "stream-usage", "idle", within=PATIENT)
         paper = {}
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=scheme)
             paper[scheme] = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(15, 19, 24)"}
         page.set_viewport_size({"width": 360, "height": 640})

@@ -152,7 +152,7 @@ def test_each_part_is_in_the_page_once_by_its_name() -> None:
     """As the browser finds it there to replace it."""
     given = status(sink(), source(), sink("users.parked", tripped="so"))
     html, made = page(given, 0.0), parts(given, 0.0)
-    ids = [value for name, value in Elements(html).attributes if name == "id"]
+    ids = [value or "" for name, value in Elements(html).attributes if name == "id"]
     assert sorted(ids) == sorted([*made, "live"])
     for part in made.values():
         assert part in html

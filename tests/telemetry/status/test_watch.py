@@ -152,7 +152,7 @@ def test_a_cause_has_the_time_at_which_it_began() -> None:
     assert [cause.since for cause in process.watch.latest.causes] == [1001.0]
     sink.kafka_trouble = None
     process.beat()
-    assert process.watch.latest.causes == ()
+    assert not process.watch.latest.causes
     sink.kafka_trouble = "again"
     process.beat()
     assert [cause.since for cause in process.watch.latest.causes] == [1005.0]
