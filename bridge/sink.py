@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from bridge.core.batcher import Batch
 from bridge.core.engine import Engine
@@ -286,22 +287,26 @@ class Sink:
         self._send()
 
     async def _deliver(self, batch: Batch) -> None:
-        outcome = await self._outcome(batch)
-        self._metrics.sent(self.stream.name, batch, outcome)
-        if not isinstance(outcome, Accepted):
-            log.warning(
-                "batch_not_accepted",
-                stream=self.stream.name,
-                app=batch.app,
-                batch=batch.id,
-                records=len(batch),
-                attempts=batch.attempts,
-                outcome=outcome.label,
-                status=outcome.status,
-                reason=getattr(outcome, "reason", None),
-            )
+        with bound_contextvars(stream=self.stream.name, batch=batch.id):  # also of what others log for it
+            outcome = await self._outcome(batch)
+            self._metrics.sent(self.stream.name, batch, outcome)
+            if not isinstance(outcome, Accepted):
+                self._tell_not_accepted(batch, outcome)
         self._put_aside(self.engine.returned(batch, outcome, self._clock()))
         self._send()
+
+    def _tell_not_accepted(self, batch: Batch, outcome: Outcome) -> None:
+        log.warning(
+            "batch_not_accepted",
+            stream=self.stream.name,
+            app=batch.app,
+            batch=batch.id,
+            records=len(batch),
+            attempts=batch.attempts,
+            outcome=outcome.label,
+            status=getattr(outcome, "status", None),
+            reason=getattr(outcome, "reason", None),
+        )
 
     async def _outcome(self, batch: Batch) -> Outcome:
         try:

@@ -4,12 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.contextvars import get_contextvars
 from structlog.testing import capture_logs
 
 from bridge.core.backoff import Backoff
 from bridge.core.engine import EngineLimits
 from bridge.core.flood_guard import FloodLimits
-from bridge.core.outcome import Accepted, Denied, Rejected, Throttled, Unavailable
+from bridge.core.outcome import Accepted, Denied, Outcome, Rejected, Throttled, Unavailable
 from bridge.core.record import Decoded
 from tests.core.records import limits
 from tests.stand_ins import PATIENCE, Message, Setting
@@ -121,6 +122,21 @@ async def test_the_lag_counts_what_is_not_settled() -> None:
     setting.topic.produce(*(thing(n) for n in range(10)))
     async with setting.running():
         await setting.until(lambda: setting.sink.lag == 10)
+
+
+async def test_what_is_done_for_a_batch_is_logged_with_its_stream_and_its_id() -> None:
+    setting = Setting(at_once())
+    bound: list[dict[str, Any]] = []
+
+    def answer(app: str, docs: object) -> Outcome:
+        bound.append(get_contextvars())
+        return Accepted()
+
+    setting.api.answer = answer
+    setting.topic.produce(thing(1), thing(2))
+    async with setting.running():
+        await setting.until(lambda: settled(setting))
+    assert bound == [{"stream": "things", "batch": key} for key in setting.api.keys]
 
 
 # -- readiness -----------------------------------------------------------------------------------------------

@@ -56,6 +56,13 @@ class Log(Section):
     level: Annotated[Literal["debug", "info", "warning", "error"], AnyCase] = Field(
         default="info", description="Least severity that is logged: debug, info, warning or error."
     )
+    repeat_seconds: float = Field(
+        default=10,
+        ge=0,
+        le=3600,
+        description="Of an event that comes with each try, such as batch_not_accepted, one line in so many "
+        "seconds is written for each stream; it says how many were held back. 0 = each is written.",
+    )
 
 
 def _streams(sections: Mapping[str, type[Section]]) -> tuple[KeysAmong, BeforeValidator, AfterValidator]:
