@@ -6,9 +6,9 @@ FROM ${BASE} AS build
 WORKDIR /src
 RUN python3 -m venv /opt/build && python3 -m venv --without-pip /opt/bridge
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-COPY requirements.txt requirements-build.txt ./
+COPY requirements-tracing.txt requirements-build.txt ./
 RUN /opt/build/bin/pip install --require-hashes --requirement requirements-build.txt \
- && /opt/build/bin/pip --python /opt/bridge/bin/python3 install --require-hashes --requirement requirements.txt
+ && /opt/build/bin/pip --python /opt/bridge/bin/python3 install --require-hashes --requirement requirements-tracing.txt
 COPY . .
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/wheel . \
  && /opt/build/bin/pip --python /opt/bridge/bin/python3 install --no-deps /tmp/wheel/*.whl

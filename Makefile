@@ -63,7 +63,9 @@ format: $(DEV) ## format everything and mend what ruff can mend
 
 lock: $(UV) ## pin the newest versions of all dependencies, with hashes
 	@$(COMPILE) pyproject.toml --output-file requirements.txt
-	@$(COMPILE) pyproject.toml --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+	@$(COMPILE) pyproject.toml --extra tracing --constraint requirements.txt --output-file requirements-tracing.txt
+	@$(COMPILE) pyproject.toml --extra tracing --extra dev --constraint requirements.txt \
+		--output-file requirements-dev.txt
 	@$(COMPILE) --group build --constraint requirements-dev.txt --output-file requirements-build.txt
 
 # Strict: a package that nothing can be learnt about must not pass for one without faults.

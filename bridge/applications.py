@@ -113,9 +113,11 @@ class Registry:
         app_id = found[0] if found else await productiv.register(name, **about)
         moment = self._now().isoformat(timespec="seconds")
         await asyncio.to_thread(self._memory.write, RegisteredApp(name, app_id, moment))
-        how: Literal["found", "registered"] = "found" if found else "registered"
-        log.info(f"application_{how}", name=name, app_id=app_id)
-        return Registration(name, app_id, how)
+        if found:
+            log.info("application_found", name=name, app_id=app_id)
+            return Registration(name, app_id, "found")
+        log.info("application_registered", name=name, app_id=app_id)
+        return Registration(name, app_id, "registered")
 
     @asynccontextmanager
     async def _our_turn(self) -> AsyncIterator[None]:

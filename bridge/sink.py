@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from bridge.core.batcher import Batch
 from bridge.core.engine import Engine
@@ -22,6 +23,7 @@ from bridge.delivery import Delivery
 from bridge.kafka.serde import SchemaRegistryUnavailable
 from bridge.parking import ParkedApps
 from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.refused_kinds import RefusedKinds
 
 log = structlog.get_logger(__name__)
 
@@ -95,6 +97,7 @@ class Sink:
         """Offsets between what is settled and the end of the topic, by partition; None until it is known."""
         self.behind_since: float | None = None
         """The Kafka timestamp of the oldest record not settled, in seconds since 1970; None if none waits."""
+        self.dead_letters = RefusedKinds()
         self.in_doubt: list[float] | None = None
         """Since when each record waits on the in-doubt topic, in seconds since 1970, the oldest first."""
 
@@ -134,6 +137,11 @@ class Sink:
         log.warning("flood_guard_reset", stream=self.stream.name)
         self._send()
         self._tell_progress()
+
+    @property
+    def kafka_trouble(self) -> str | None:
+        """Why Kafka and this stream do not talk; None if they do."""
+        return self._consumer.refused or (None if self._joined else "it has not joined its consumer group")
 
     def not_ready(self) -> list[str]:
         """What keeps the stream from its work; an empty list if nothing does."""
@@ -302,22 +310,26 @@ class Sink:
         self._send()
 
     async def _deliver(self, batch: Batch) -> None:
-        outcome = await self._outcome(batch)
-        self._metrics.sent(self.stream, batch, outcome)
-        if not isinstance(outcome, Accepted):
-            log.warning(
-                "batch_not_accepted",
-                stream=self.stream.name,
-                app=batch.app,
-                batch=batch.id,
-                records=len(batch),
-                attempts=batch.attempts,
-                outcome=outcome.label,
-                status=outcome.status,
-                reason=getattr(outcome, "reason", None),
-            )
+        with bound_contextvars(stream=self.stream.name, batch=batch.id):  # also of what others log for it
+            outcome = await self._outcome(batch)
+            self._metrics.sent(self.stream, batch, outcome)
+            if not isinstance(outcome, Accepted):
+                self._tell_not_accepted(batch, outcome)
         self._put_aside(self.engine.returned(batch, outcome, self._clock()))
         self._send()
+
+    def _tell_not_accepted(self, batch: Batch, outcome: Outcome) -> None:
+        log.warning(
+            "batch_not_accepted",
+            stream=self.stream.name,
+            app=batch.app,
+            batch=batch.id,
+            records=len(batch),
+            attempts=batch.attempts,
+            outcome=outcome.label,
+            status=getattr(outcome, "status", None),
+            reason=getattr(outcome, "reason", None),
+        )
 
     async def _outcome(self, batch: Batch) -> Outcome:
         try:
@@ -359,6 +371,7 @@ class Sink:
             await self._delivery.put_aside(bury.batch, origins, State.DEAD_LETTERED)
         self.engine.buried(bury)
         self._metrics.dead_lettered(self.stream.name, bury.refused)
+        self.dead_letters.note(bury.refused, self._clock())
 
     async def _keep(self, doubt: Doubt) -> None:
         batch = doubt.batch

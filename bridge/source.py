@@ -154,6 +154,16 @@ class Source:
         position = None if self._cursor is None else self.stream.position(self._cursor)
         return None if position is None else position / 1000
 
+    @property
+    def failed(self) -> RoundFailed | None:
+        """What kept the last round from its end; None if nothing did."""
+        return self._failed
+
+    @property
+    def kafka_trouble(self) -> str | None:
+        """Why Kafka and this stream do not talk; None if they do."""
+        return self._membership.refused or (None if self._joined else "it has not joined its consumer group")
+
     def not_ready(self) -> list[str]:
         """What keeps the stream from its work; an empty list if nothing does."""
         failed = self._failed

@@ -4,12 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.contextvars import get_contextvars
 from structlog.testing import capture_logs
 
 from bridge.core.backoff import Backoff
 from bridge.core.engine import EngineLimits
 from bridge.core.flood_guard import FloodLimits
-from bridge.core.outcome import Accepted, Denied, Rejected, Throttled, Unavailable
+from bridge.core.outcome import Accepted, Denied, Outcome, Rejected, Throttled, Unavailable
 from bridge.core.record import Decoded
 from tests.core.records import limits
 from tests.stand_ins import PATIENCE, Message, Setting
@@ -155,14 +156,31 @@ async def test_rebalances_are_counted() -> None:
         await setting.until(lambda: counted("lost") == 1)
 
 
+async def test_what_is_done_for_a_batch_is_logged_with_its_stream_and_its_id() -> None:
+    setting = Setting(at_once())
+    bound: list[dict[str, Any]] = []
+
+    def answer(app: str, docs: object) -> Outcome:
+        bound.append(get_contextvars())
+        return Accepted()
+
+    setting.api.answer = answer
+    setting.topic.produce(thing(1), thing(2))
+    async with setting.running():
+        await setting.until(lambda: settled(setting))
+    assert bound == [{"stream": "things", "batch": key} for key in setting.api.keys]
+
+
 # -- readiness -----------------------------------------------------------------------------------------------
 
 
 async def test_it_is_not_ready_before_it_has_joined_its_group() -> None:
     setting = Setting()
     assert setting.sink.not_ready() == ["has not joined its consumer group"]
+    assert setting.sink.kafka_trouble == "it has not joined its consumer group"
     async with setting.running():
         await setting.until(lambda: not setting.sink.not_ready())
+        assert setting.sink.kafka_trouble is None
 
 
 async def test_it_is_not_ready_while_the_api_refuses_the_credentials() -> None:
@@ -323,6 +341,7 @@ async def test_what_the_dead_letter_topic_has_not_got_is_outstanding() -> None:
     [dead] = setting.dead_letters.records
     assert dead.reason == "undecodable"
     assert setting.engine.books.dead_lettered == 1
+    assert [(kind.reason, kind.records) for kind in setting.sink.dead_letters.newest] == [("undecodable", 1)]
 
 
 async def test_what_the_api_rejects_goes_to_the_dead_letters() -> None:

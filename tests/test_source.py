@@ -246,6 +246,8 @@ async def test_a_question_without_an_answer_ends_the_round_and_keeps_what_was_wr
     async with running(world):
         await world.quiet()
         reasons = world.source.not_ready()
+        assert world.source.failed is not None
+        assert world.source.failed.label == label
     assert ended == ["closed"]
     assert world.keys == ["a"]
     assert world.metric("bridge_rounds_total", result=label) == 1

@@ -33,7 +33,7 @@ def run(
     With --once the exit code is 1 if a round did not come to its end.
     """
     settings = config.load(config_file, os.environ)
-    logs.configure(settings.log.format, settings.log.level)
+    logs.configure(settings.log.format, settings.log.level, settings.log.repeat_seconds)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             good = runner.run(_until_told(settings, only or [], once))

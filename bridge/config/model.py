@@ -37,10 +37,11 @@ class Apps(Section):
 
 
 class Http(Section):
-    """The port for machines: /metrics, /healthz and /readyz."""
+    """The operations port: /metrics, /healthz, /readyz, and the status page at /."""
 
     enabled: bool = Field(
-        default=True, description="Whether to open the port for /metrics, /healthz and /readyz."
+        default=True,
+        description="Whether to open the port for /metrics, /healthz, /readyz and the status page.",
     )
     host: Text = Field(default="0.0.0.0", description="Address to listen on. 0.0.0.0 = all.")  # noqa: S104  (scraped from other hosts)
     port: int = Field(default=9400, ge=0, le=65535, description="Port to listen on. 0 = any that is free.")
@@ -61,6 +62,13 @@ class Log(Section):
     )
     level: Annotated[Literal["debug", "info", "warning", "error"], AnyCase] = Field(
         default="info", description="Least severity that is logged: debug, info, warning or error."
+    )
+    repeat_seconds: float = Field(
+        default=10,
+        ge=0,
+        le=3600,
+        description="Of an event that comes with each try, such as batch_not_accepted, one line in so many "
+        "seconds is written for each stream; it says how many were held back. 0 = each is written.",
     )
 
 
@@ -115,7 +123,8 @@ class Settings(BaseSettings):
         "leavers, and adds and changes what is missing.",
     )
     http: Http = Field(
-        default_factory=Http, description="The port for machines: /metrics, /healthz and /readyz."
+        default_factory=Http,
+        description="The operations port: /metrics, /healthz, /readyz, and the status page at /.",
     )
     log: Log = Field(default_factory=Log, description="What is logged, and in which shape.")
     shutdown_deadline_seconds: float = Field(

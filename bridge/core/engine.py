@@ -109,6 +109,11 @@ class Engine:
         return self._entrance.records if self._entrance is not None else 0
 
     @property
+    def batching(self) -> int:
+        """Records in open batches, which wait for more of them or for their age."""
+        return sum(len(batch) for batch in self._batcher.batches)
+
+    @property
     def room(self) -> int:
         """How many more records may be received now; 0 at a bound and once the flood guard has tripped."""
         outstanding_bytes = self._batcher.bytes + self._sender.bytes + self._burying_bytes

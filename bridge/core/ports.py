@@ -42,7 +42,7 @@ class Membership(Protocol):
 
     @property
     def refused(self) -> str | None:
-        """Why the cluster and we do not talk, if certificates or credentials are in the way."""
+        """Why the cluster and we do not talk; None if we do."""
         ...
 
     async def start(self, owner: Owner, committed: Callable[[dict[int, int]], None]) -> None:

@@ -37,8 +37,9 @@ class Refused:
     """A record that cannot be sent: why, in words for the team that produced it, with no value of it inside.
 
     `reason` is a short stable code (`undecodable`, `invalid`, `unknown_app`, `too_large`, `rejected`), used
-    as a metric label; `detail` is the sentence. The rest is known only where the API was asked: the HTTP
-    status, the start of its answer (redacted), how often the record was sent, the last batch it was in.
+    as a metric label; `detail` is the sentence, `field` the declared field that is wrong, if it is one. The
+    rest is known only where the API was asked: the HTTP status, the start of its answer (redacted), how often
+    the record was sent, the last batch it was in.
     """
 
     origin: Origin
@@ -48,6 +49,7 @@ class Refused:
     excerpt: str = ""
     attempts: int = 0
     batch_id: str = ""
+    field: str = ""
 
 
 @dataclass(slots=True)

@@ -147,7 +147,7 @@ class _Show:
         say = self._console.print
         say(f"Kafka           {self._kafka.bootstrap}  (embedded; any Kafka client may connect)")
         say(f"Productiv       {self._sandbox.url}/_sandbox/state  (sandbox)")
-        say(f"Bridge          {running.operations_url}/metrics, /healthz, /readyz")
+        say(f"Bridge          {running.operations_url}/  (status page; also /metrics, /healthz, /readyz)")
         for stream, topic in self._topics.items():
             say(f"{stream:15} {topic.topic}, dead letters on {topic.dead_letters.topic}")
         for output, written in wiring.output_topics(self._settings).items():

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar, TypeVarTuple
 
 import structlog
@@ -10,7 +11,7 @@ from confluent_kafka import Consumer as KafkaConsumer
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from bridge.core.ports import Owner
-from bridge.kafka.refusals import Refusals
+from bridge.kafka.contact import Contact
 from bridge.kafka.rotation import FollowingConsumer
 from bridge.kafka.statistics import INTERVAL, INTERVAL_MS, Statistics
 
@@ -20,6 +21,7 @@ Ts = TypeVarTuple("Ts")
 log = structlog.get_logger(__name__)
 
 CLOSING_POLL_SECONDS = 0.05
+ASK_SECONDS = 1.0  # for a broker's answer, once all were away; there is nothing to poll meanwhile
 # What the guarantees rest on; configuration refuses to set any of these.
 FIXED: dict[str, str | int | bool] = {
     "enable.auto.commit": False,
@@ -41,7 +43,7 @@ class Consumer:
         self._topic = topic
         self._settings = settings
         self._group = group
-        self._refusals = Refusals()
+        self._contact = Contact()
         self.statistics = Statistics()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"kafka-{topic}")
         self._paused: set[int] = set()
@@ -72,7 +74,7 @@ class Consumer:
             "auto.offset.reset": "earliest",
             "group.id": self._group,
             "on_commit": on_commit,
-            "error_cb": self._refusals,
+            "error_cb": self._contact,
             "stats_cb": self.statistics,
             INTERVAL: self._settings.get(INTERVAL, INTERVAL_MS),
         }
@@ -86,8 +88,8 @@ class Consumer:
 
     @property
     def refused(self) -> str | None:
-        """Why Kafka and we do not talk, if certificates or credentials are in the way."""
-        return self._refusals.recent
+        """Why Kafka and we do not talk; None if we do."""
+        return self._contact.trouble
 
     async def poll(self, limit: int, seconds: float, resting: Collection[int] = ()) -> list[Message]:
         """Up to `limit` messages, waiting at most so many `seconds` for them.
@@ -125,6 +127,8 @@ class Consumer:
         if resting or self._paused or not limit:
             self._pause({p.partition for p in self._kafka.assignment()} if not limit else set(resting))
         messages = self._kafka.consume(limit or 1, seconds)
+        if self._contact.lost:
+            self._ask()
         errors = [error for message in messages if (error := message.error()) is not None]
         if not errors:
             return messages
@@ -133,6 +137,12 @@ class Consumer:
                 raise KafkaException(error)
             log.warning("consumer_error", topic=self._topic, error=error.str())
         return [message for message in messages if message.error() is None]
+
+    def _ask(self) -> None:
+        """Asks any broker: the client does not tell us when one is back."""
+        with suppress(KafkaException):
+            self._kafka.list_topics(self._topic, timeout=ASK_SECONDS)
+            self._contact.answered()
 
     def _close(self) -> None:
         # The client's own close would do it too. But where a rebalance is under way, it may ask us to let go

@@ -47,7 +47,7 @@ class CursorStore:
             except CursorUnusable:
                 raise
             except BridgeError as error:
-                log.warning("cursor_not_read", source=source, error=str(error))
+                log.warning("cursor_not_read", stream=source, error=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def write(
@@ -59,7 +59,7 @@ class CursorStore:
             Fenced, BridgeError: as `CursorTopic.write` does.
         """
         while (error := await self._call(self._topic.write, source, records, remember)) is not None:
-            log.warning("cursor_not_written", source=source, error=error)
+            log.warning("cursor_not_written", stream=source, error=error)
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _call(self, function: Callable[[*Ts], T], *args: *Ts) -> T:

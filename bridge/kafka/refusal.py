@@ -8,12 +8,14 @@ class Refusal(Exception):
 
     `reason` is the short code of `bridge.core.record.Refused`, `detail` its sentence: it names the field,
     what is wrong and what would be right, and holds no text from the record, as that may be about people.
+    `field` is the declared field that is wrong, the first one of several; empty if it is none.
     """
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: str, detail: str, field: str = "") -> None:
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+        self.field = field
 
 
 class SchemaRegistryUnavailable(BridgeError):
@@ -25,9 +27,9 @@ def undecodable(detail: str) -> Refusal:
     return Refusal("undecodable", detail)
 
 
-def invalid(detail: str) -> Refusal:
+def invalid(detail: str, field: str = "") -> Refusal:
     """The value can be read, but is not a record of its stream."""
-    return Refusal("invalid", detail)
+    return Refusal("invalid", detail, field)
 
 
 def unknown_app(detail: str) -> Refusal:

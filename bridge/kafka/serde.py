@@ -98,7 +98,8 @@ class TopicDecoder:
             try:
                 app, doc = self._one(message, value)
             except Refusal as refusal:
-                decoded.refused.append(Refused(message, refusal.reason, refusal.detail))
+                refused = Refused(message, refusal.reason, refusal.detail, field=refusal.field)
+                decoded.refused.append(refused)
                 continue
             decoded.origins.append(message)
             decoded.apps.append(app)

@@ -55,7 +55,8 @@ class Validator:
             return self._present([self._one.validate_python(record)])[0]
         except ValidationError as error:
             errors = error.errors(include_url=False)
-            raise invalid("; ".join(_sentence(each, self._expected) for each in errors)) from None
+            field = next((str(each["loc"][0]) for each in errors if each["loc"]), "")
+            raise invalid("; ".join(_sentence(each, self._expected) for each in errors), field) from None
 
     def _present(self, docs: list[Doc]) -> list[Doc]:
         """The documents without the optional fields that are null: to the API, null is not absent."""

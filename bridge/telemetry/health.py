@@ -1,9 +1,9 @@
-"""The operations port: /metrics, /healthz and /readyz, served from a thread of its own."""
+"""The operations port: /metrics, /healthz, /readyz and the status page, from a thread of its own."""
 
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import uvicorn
@@ -18,6 +18,7 @@ from bridge.core.errors import BridgeError
 
 # The loop beats once a second; so long without a beat means that it is stuck, and a restart is the cure.
 STUCK_SECONDS = 30.0
+ENDING_SECONDS = 2  # for answers under way, when the port closes
 
 
 class Pulse:
@@ -37,8 +38,13 @@ class Pulse:
         return self._clock() - self._last
 
 
-def health_app(registry: CollectorRegistry, pulse: Pulse, not_ready: Callable[[], list[str]]) -> Starlette:
-    """The routes. `not_ready` names what keeps the process from its work, an empty list if nothing does."""
+def health_app(
+    registry: CollectorRegistry,
+    pulse: Pulse,
+    not_ready: Callable[[], list[str]],
+    more: Sequence[Route] = (),
+) -> Starlette:
+    """The pages, and `more`. `not_ready` names what keeps the process from its work, if anything does."""
 
     def healthz(_: Request) -> JSONResponse:
         alive = pulse.age < STUCK_SECONDS
@@ -55,7 +61,9 @@ def health_app(registry: CollectorRegistry, pulse: Pulse, not_ready: Callable[[]
         return Response(encode(registry), media_type=content_type)
 
     pages = (healthz, readyz, metrics)
-    return Starlette(routes=[Route(f"/{page.__name__}", page) for page in pages])
+    app = Starlette(routes=[*(Route(f"/{page.__name__}", page) for page in pages), *more])
+    app.state.ending = False  # what has no end of its own ends once this is true
+    return app
 
 
 @contextmanager
@@ -71,11 +79,19 @@ def served(app: Starlette, host: str, port: int) -> Iterator[str]:
         raise BridgeError(
             f"cannot listen on {host}:{port}: {error.strerror}; set http.host and http.port"
         ) from error
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=ENDING_SECONDS,
+        )
+    )
     thread = threading.Thread(target=server.run, args=([listener],), name="operations-port", daemon=True)
     thread.start()
     try:
         yield f"http://{host}:{listener.getsockname()[1]}"
     finally:
-        server.should_exit = True
-        thread.join(5)
+        app.state.ending = server.should_exit = True
+        thread.join(ENDING_SECONDS + 3)

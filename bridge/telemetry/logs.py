@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -9,12 +10,16 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from bridge.core.redact import REDACTED, names_a_secret, redact
+from bridge.telemetry.repetition import Repetition
 
 LogFormat = Literal["json", "console"]
 
 
-def configure(log_format: LogFormat, level: str) -> None:
-    """Sends log lines to standard error, also those of libraries; `level` is a name such as `info`."""
+def configure(log_format: LogFormat, level: str, repeat_seconds: float = 0.0) -> None:
+    """Sends log lines to standard error, also those of libraries; `level` is a name such as `info`.
+
+    Of an event that may come with each try, one is written in so many seconds for each stream.
+    """
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer()
     )
@@ -22,6 +27,7 @@ def configure(log_format: LogFormat, level: str) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            Repetition(repeat_seconds, time.monotonic),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _redact,

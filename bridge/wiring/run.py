@@ -3,9 +3,9 @@
 import asyncio
 import gc
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 
@@ -17,19 +17,19 @@ from bridge.reconcile.job import ReconcileJob
 from bridge.sink import Sink
 from bridge.source import Source
 from bridge.streams import SINKS, SOURCES
-from bridge.telemetry.health import Pulse, health_app, served
+from bridge.telemetry.health import Pulse
 from bridge.telemetry.metrics import Metrics
 from bridge.wiring.apps import with_app_ids
 from bridge.wiring.clients import api_client
 from bridge.wiring.commands import in_doubt
 from bridge.wiring.credentials import follow_credentials
+from bridge.wiring.operations import beat, keep_token, operations_port, status_watch, telling
 from bridge.wiring.resuming import resume_when_told
 from bridge.wiring.sinks import parked_sink, reconcile_jobs, stream_sink
 from bridge.wiring.sources import build_sources, output_topics
 from bridge.wiring.topics import create_topics, sink_topics
 
 log = structlog.get_logger(__name__)
-BEAT_SECONDS = 1.0
 WATCH_SECONDS = 5.0
 # A poll makes some 20,000 objects, and counting references frees them all. To look for cycles among them
 # every 700 objects, as Python does by default, took a third of the CPU time.
@@ -83,8 +83,9 @@ async def run(
     if topics:
         settings = await with_app_ids(settings, register=True)
     metrics = Metrics(time.time, settings.http.metrics_apps)
+    watch = status_watch(settings)
     pulse = Pulse()
-    async with api_client(settings, metrics.request) as client:
+    async with api_client(settings, telling(metrics.request, watch.request)) as client:
         metrics.watch_api(client)
         kafka = RotatingSettings(settings.kafka.client_settings)
         sinks = {name: stream_sink(settings, kafka, topic, client, metrics) for name, topic in topics.items()}
@@ -95,11 +96,17 @@ async def run(
         }
         sources = await build_sources(settings, kafka, source_names, outputs, client, metrics)
         running = Running(sinks, parked, sources, None)
-        with _operations_port(settings, metrics, pulse, lambda: _not_ready(client, running.streams)) as url:
+        for name, sink in running.all_sinks.items():
+            watch.sink(name, sink)
+        for name, source in sources.items():
+            watch.source(name, source)
+        not_ready = partial(_not_ready, client, running.streams)
+        with operations_port(settings.http, metrics, watch, pulse, not_ready) as url:
             started(replace(running, operations_url=url))
             log.info("started", streams=[*sinks, *sources], operations_port=url)
             jobs = reconcile_jobs(settings, topics, sinks, client, metrics)
-            await _run_until(stop, running, jobs, client, pulse, settings, kafka)
+            showing = [beat(pulse, watch), keep_token(client, running.streams, watch)]
+            await _run_until(stop, running, jobs, showing, settings, kafka)
     log.info("stopped")
 
 
@@ -162,16 +169,6 @@ def chosen(settings: config.Settings, only: Collection[str]) -> tuple[list[str],
     return sinks, sources
 
 
-@contextmanager
-def _operations_port(
-    settings: config.Settings, metrics: Metrics, pulse: Pulse, not_ready: Callable[[], list[str]]
-) -> Iterator[str | None]:
-    http = settings.http
-    app = health_app(metrics.registry, pulse, not_ready)
-    with served(app, http.host, http.port) if http.enabled else nullcontext() as url:
-        yield url
-
-
 def _not_ready(client: Client, streams: Mapping[str, Sink | Source]) -> list[str]:
     reasons = [] if client.token_held else ["no access token"]
     return reasons + [f"{name}: {each}" for name, stream in streams.items() for each in stream.not_ready()]
@@ -181,14 +178,13 @@ async def _run_until(
     stop: asyncio.Event,
     bridge: Running,
     jobs: list[ReconcileJob],
-    client: Client,
-    pulse: Pulse,
+    showing: list[Coroutine[None, None, None]],
     settings: config.Settings,
     kafka: RotatingSettings,
 ) -> None:
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(_run(stream)) for stream in bridge.streams.values()]
-        aside = [tasks.create_task(_beat(client, bridge.streams, pulse))]
+        aside = [tasks.create_task(each) for each in showing]
         in_doubt_of = [s for s in bridge.sinks.values() if not s.stream.resend_safe]
         aside += [tasks.create_task(_watch(settings, kafka, sink)) for sink in in_doubt_of]
         # These may be cancelled at any moment: the next run finds what this one left.
@@ -212,20 +208,6 @@ async def _run_until(
 
 async def _run(stream: Sink | Source) -> None:
     await stream.run()
-
-
-async def _beat(client: Client, streams: Mapping[str, Sink | Source], pulse: Pulse) -> None:
-    """Shows that the loop turns, and keeps a token at hand so that readiness says whether we could send."""
-    said: dict[str, str] = {}
-    while True:
-        pulse.beat()
-        for name, stream in streams.items():
-            failure = await client.ensure_token(stream.stream.operation)
-            reason = "" if failure is None else getattr(failure, "reason", "throttled")
-            if reason and reason != said.get(name):
-                log.warning("no_access_token", stream=name, reason=reason)
-            said[name] = reason
-        await asyncio.sleep(BEAT_SECONDS)
 
 
 async def _watch(settings: config.Settings, kafka: RotatingSettings, sink: Sink) -> None:

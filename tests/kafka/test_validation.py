@@ -57,6 +57,7 @@ def test_other_fields_than_those_of_today_are_named_without_their_values(record:
     with pytest.raises(Refusal) as refused:
         Validator(Anything).one(record)
     assert refused.value.detail == detail
+    assert refused.value.field == detail.split()[0]
 
 
 def test_required_are_the_fields_without_which_nothing_goes() -> None:

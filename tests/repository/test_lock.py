@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUNTIME: list[str] = PYPROJECT["project"]["dependencies"]
+TRACING: list[str] = PYPROJECT["project"]["optional-dependencies"]["tracing"]
 DEV: list[str] = PYPROJECT["project"]["optional-dependencies"]["dev"]
 BUILD: list[str] = PYPROJECT["dependency-groups"]["build"]
 
@@ -39,7 +40,8 @@ def pins(lock: str) -> dict[str, str]:
     ("lock", "wanted"),
     [
         ("requirements.txt", RUNTIME),
-        ("requirements-dev.txt", RUNTIME + DEV),
+        ("requirements-tracing.txt", RUNTIME + TRACING),
+        ("requirements-dev.txt", RUNTIME + TRACING + DEV),
         ("requirements-build.txt", PYPROJECT["build-system"]["requires"]),
     ],
 )
@@ -50,7 +52,7 @@ def test_everything_is_pinned(lock: str, wanted: list[str]) -> None:
 def test_the_locks_agree_with_each_other() -> None:
     """They are installed into one environment, one after the other."""
     everything = pins("requirements-dev.txt")
-    for lock in ("requirements.txt", "requirements-build.txt"):
+    for lock in ("requirements.txt", "requirements-tracing.txt", "requirements-build.txt"):
         for name, version in pins(lock).items():
             assert everything.get(name, version) == version
 
@@ -59,6 +61,6 @@ def test_the_build_group_is_what_the_build_requires() -> None:
     assert PYPROJECT["build-system"]["requires"] == BUILD
 
 
-@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-dev.txt", "requirements-build.txt"])
+@pytest.mark.parametrize("lock", sorted(path.name for path in ROOT.glob("requirements*.txt")))
 def test_no_package_index_is_named(lock: str) -> None:
     assert not re.search(r"://|--(extra-)?index-url|--find-links|--trusted-host", (ROOT / lock).read_text())

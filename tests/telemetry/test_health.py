@@ -99,7 +99,7 @@ def test_metrics_come_as_openmetrics_to_whoever_asks(process: Process) -> None:
 
 
 def test_there_is_nothing_else(process: Process) -> None:
-    assert ask(f"{process.url}/")[0] == 404
+    assert ask(f"{process.url}/config")[0] == 404
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"])
