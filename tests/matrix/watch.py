@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -76,7 +77,7 @@ class Watch:
 
     def _committed_of(self, stream: str) -> list[TopicPartition]:
         parts = [TopicPartition(self._topics[stream], number) for number in range(self._partitions)]
-        return _patiently(lambda: self._groups[stream].committed(parts, timeout=KAFKA_SECONDS))
+        return self._patiently(lambda: self._groups[stream].committed(parts, timeout=KAFKA_SECONDS))
 
     def _set_aside(self) -> dict[str, Counter[Place]]:
         """What stands on the dead-letter and the in-doubt topic."""
@@ -92,7 +93,7 @@ class Watch:
         # Asked with a client that fetches nothing: the question would wait behind the fetch.
         ask = self._groups["usage"].get_watermark_offsets
         return any(
-            len(read) < _patiently(partial(ask, TopicPartition(topic, 0), KAFKA_SECONDS))[1]
+            len(read) < self._patiently(partial(ask, TopicPartition(topic, 0), KAFKA_SECONDS))[1]
             for topic, read in self._aside.items()
         )
 
@@ -102,14 +103,15 @@ class Watch:
         stream = streams.get(told["bridge.topic"], told["bridge.topic"])
         return stream, int(told["bridge.partition"]), int(told["bridge.offset"])
 
-
-def _patiently(ask: Callable[[], T]) -> T:
-    """What Kafka answers: a broker that has just started knows its groups and topics a little later."""
-    until = time.monotonic() + KAFKA_SECONDS
-    while True:
-        try:
-            return ask()
-        except KafkaException:
-            if time.monotonic() > until:
-                raise
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        """What Kafka answers: a broker that has just started knows its groups and topics a little later."""
+        until = time.monotonic() + KAFKA_SECONDS
+        while True:
+            try:
+                return ask()
+            except KafkaException:
+                if time.monotonic() > until:
+                    raise
             time.sleep(RETRY_SECONDS)
+            with suppress(KafkaException):  # the client learns anew who leads what
+                self._groups["usage"].list_topics(timeout=KAFKA_SECONDS)
