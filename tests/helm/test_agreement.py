@@ -1,6 +1,7 @@
 """The chart says what the code says, and its documents what its schema says."""
 
 import json
+import re
 
 import pytest
 import yaml
@@ -9,9 +10,10 @@ from bridge import __version__
 from bridge.config import Settings
 from bridge.kafka.topics import load_all, load_outputs
 from bridge.streams import SINKS, SOURCES
-from tests.helm.chart import CHART, CI
+from tests.helm.chart import CHART, CI, ROOT, USE_CASES, manifests, of_kind
 from tests.helm.chart_topics import page
 from tests.helm.described import SCHEMA, VALUES, Path, chosen_by_users, comments, described, schema_of
+from tests.helm.values import least
 from tests.telemetry.in_use import used
 
 pytestmark = pytest.mark.docs_agree
@@ -88,3 +90,20 @@ def test_the_metric_that_scales_is_one_of_the_bridge() -> None:
 def test_every_use_case_is_rendered_and_no_other() -> None:
     rendered = {path.name for path in (CI / "rendered").iterdir()}
     assert rendered == {path.name for path in CI.glob("*.yaml")}
+
+
+def test_every_use_case_is_in_the_document() -> None:
+    document = (ROOT / "docs" / "helm.md").read_text()
+    assert set(
+        re.findall(r"^\| \[`([\w-]+)`\]\(\.\./helm/productiv-bridge/ci/\1\.yaml\)", document, re.MULTILINE)
+    ) == set(USE_CASES)
+
+
+def test_the_example_in_the_document_can_be_used() -> None:
+    [example] = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "helm.md").read_text(), re.DOTALL)
+    deployments = of_kind(manifests(least(**yaml.safe_load(example))), "Deployment")
+    assert {name: each["spec"]["replicas"] for name, each in deployments.items()} == {
+        "usage": 4,
+        "sinks": 1,
+        "sources": 2,
+    }

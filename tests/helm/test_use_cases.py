@@ -27,7 +27,7 @@ def test_helm_finds_no_fault(use_case: str) -> None:
 
 
 @each_use_case
-@pytest.mark.parametrize("version", ["1.27", "1.37"])
+@pytest.mark.parametrize("version", ["1.29", "1.37"])
 def test_kubernetes_takes_every_resource(use_case: str, version: str) -> None:
     for manifest in manifests(values_of(use_case)):
         if spec := SPECS.get((manifest["apiVersion"], manifest["kind"])):
@@ -51,12 +51,12 @@ def test_pods_keep_to_the_restricted_standard(use_case: str) -> None:
     for pod in pods:
         assert pod["automountServiceAccountToken"] is False
         assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
-        for container in pod["containers"]:
-            assert container["securityContext"] == {
+        for container in [*pod["containers"], *pod.get("initContainers", [])]:
+            assert container["securityContext"].items() >= {
                 "allowPrivilegeEscalation": False,
                 "readOnlyRootFilesystem": True,
                 "capabilities": {"drop": ["ALL"]},
-            }
+            }.items()
             assert {"requests", "limits"} == container["resources"].keys()
 
 
