@@ -117,3 +117,11 @@ def test_what_the_runbook_names_exists() -> None:
     }
     known = titles | {panel.title for dashboard in DASHBOARDS.values() for panel in dashboard.panels}
     assert panels_named - {"Fast", "Slowly"} <= known
+
+
+def test_the_page_of_plots_shows_every_picture_of_a_panel_and_no_other() -> None:
+    text = (ROOT / "docs" / "dashboards.md").read_text()
+    shown = set(re.findall(r"!\[(.+?)\]\(images/(.+?)\)", text))
+    described = {panel.title: panel.description for each in DASHBOARDS.values() for panel in each.panels}
+    assert {file for _, file in shown} == {path.name for path in (ROOT / "docs" / "images").glob("*.svg")}
+    assert all(described[title] in text for title, _ in shown)
