@@ -42,7 +42,7 @@ def panels(path: Path) -> list[dict[str, Any]]:
 def of_panels() -> list[Query]:
     """Those of all dashboards, with all that there is chosen."""
     return [
-        Query(f"{path.stem}: {panel['title']}: {target['legendFormat']}", _filled(target["expr"]))
+        Query(f"{path.stem}: {panel['title']}: {target['legendFormat']}", filled(target["expr"]))
         for path in sorted(FOLDER.glob("*.json"))
         for panel in panels(path)
         for target in panel["targets"]
@@ -54,7 +54,8 @@ def of_alerts() -> list[Query]:
     return [Query(name, _compared(rule["expr"])) for name, rule in ALERTS.items()]
 
 
-def _filled(expression: str) -> str:
+def filled(expression: str) -> str:
+    """A query with the reader's choices put in: all there is, and a short window."""
     variables = {"$__rate_interval": WINDOW, "$namespace": ".*", "$stream": ".*"}
     for name, value in variables.items():
         expression = expression.replace(name, value)

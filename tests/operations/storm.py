@@ -20,6 +20,8 @@ from tests.flows.setting import ask
 from tests.kafka_broker.ports import free_port
 
 RECORDS_PER_SECOND = 300.0
+PEOPLE = "abc"
+CHARTS_PER_SECOND = 2.0  # each goes out alone, one after the other
 FAULTS: list[dict[str, Any]] = [
     {"kind": "status", "status": 503, "app": "payroll", "operation": "publish_usage_events"},
     {"kind": "status", "status": 429, "retry_after": 1, "share": 0.05},
@@ -60,18 +62,25 @@ class Storm:
             self._ending.callback(bridge.close)
 
     def begin(self) -> None:
-        """The bridge starts, and with it all that goes wrong."""
-        for fault in FAULTS:
-            ask(self._sandbox, "/_sandbox/faults", json.dumps(fault).encode())
+        """The bridge starts, and records come; nothing goes wrong yet."""
         for stream, topic in self._topics.items():
-            samples = snapshots() if stream == "org_chart" else ACTS[stream].samples(Random(1), time.time)
+            samples, rate = ACTS[stream].samples(Random(1), time.time), RECORDS_PER_SECOND
+            if stream == "org_chart":
+                samples, rate = snapshots(), CHARTS_PER_SECOND * len(PEOPLE)
             wire = wiring.wire(self._settings, topic)
-            producer = SampleProducer(
-                self._kafka.bootstrap, topic.topic, wire, samples, RECORDS_PER_SECOND, None
-            )
+            producer = SampleProducer(self._kafka.bootstrap, topic.topic, wire, samples, rate, None)
             producer.start()
             self._ending.callback(producer.finish)
         self._bridges[0].start()
+
+    def rage(self) -> None:
+        """All goes wrong at once."""
+        for fault in FAULTS:
+            ask(self._sandbox, "/_sandbox/faults", json.dumps(fault).encode())
+
+    def abate(self) -> None:
+        """Nothing goes wrong any more."""
+        ask(self._sandbox, "/_sandbox/faults", method="DELETE")
 
     def strike(self) -> None:
         """The process is killed and begins anew; another comes and goes."""
@@ -95,14 +104,14 @@ class Storm:
 
 
 def snapshots() -> Iterator[Sample]:
-    """Whole charts of three people, one of whom has a manager that nobody knows."""
+    """Whole charts, in which one person has a manager that nobody knows."""
     for number in count(1):
-        for person in "abc":
+        for person in PEOPLE:
             record: Mapping[str, Any] = {
                 "email": f"{person}@example.com",
                 "managerEmail": "nobody@example.com" if person == "a" else "a@example.com",
                 "snapshot": number,
-                "snapshotSize": 3,
+                "snapshotSize": len(PEOPLE),
             }
             yield Sample(dict(record), good=True)
 

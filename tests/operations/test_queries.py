@@ -24,6 +24,7 @@ def prometheus(tmp_path: Path) -> Iterator[Prometheus]:
         made = Prometheus(tmp_path, [storm.target], ALERTS_FILE)
         try:
             storm.begin()
+            storm.rage()
             eventually(lambda: made.query("bridge_apps_parked > 0") != [], "an app is parked")
             storm.strike()
             yield made

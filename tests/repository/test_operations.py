@@ -25,15 +25,19 @@ SHOWN = {
         else [declared.shown]
     )
 }
-PARTS = {"What it means", "What to look at", "What to do", "What not to do"}
+PARTS = ["What it means", "What to look at", "What to do", "What not to do"]
 # What Prometheus itself puts on each series.
 SCRAPED = {"namespace", "instance", "le"}
 
 
-def sections(heading: str) -> dict[str, str]:
-    """The sections of the runbook under headings of this depth."""
-    found = re.split(rf"^{heading} (.+)$", RUNBOOK.read_text(), flags=re.MULTILINE)
-    return dict(zip(found[1::2], found[2::2], strict=True))
+def sections() -> dict[str, str]:
+    """What the runbook says of each thing that may be wrong, by its anchor."""
+    found = re.split(r"^### (.+)$", RUNBOOK.read_text(), flags=re.MULTILINE)
+    return {_anchor(title): text for title, text in zip(found[1::2], found[2::2], strict=True)}
+
+
+def _anchor(title: str) -> str:
+    return title.lower().replace(" ", "-")
 
 
 def test_the_dashboards_are_what_their_declarations_make() -> None:
@@ -88,18 +92,36 @@ def test_each_metric_is_on_a_dashboard_or_in_an_alert() -> None:
 
 
 @pytest.mark.parametrize("name", ALERTS)
-def test_each_alert_leads_to_its_section_of_the_runbook(name: str) -> None:
+def test_each_alert_leads_to_a_section_of_the_runbook_that_names_it(name: str) -> None:
     alert = ALERTS[name]
     assert alert["labels"]["severity"] in ("critical", "warning")
     assert set(alert["annotations"]) == {"summary", "description", "runbook_url"}
-    assert alert["annotations"]["runbook_url"] == f"docs/runbook.md#{name.lower()}"
-    assert set(re.findall(r"^\*\*(.+?)\.\*\*", sections("###")[name], re.MULTILINE)) == PARTS
+    page, _, anchor = alert["annotations"]["runbook_url"].partition("#")
+    assert page == "docs/runbook.md"
+    assert f"`{name}`" in sections()[anchor]
 
 
-def test_the_runbook_has_no_section_of_an_alert_that_is_gone() -> None:
-    assert {name for name in sections("###") if name.startswith("ProductivBridge")} == ALERTS.keys()
+@pytest.mark.parametrize("anchor", sections())
+def test_each_section_says_what_it_means_and_what_to_do(anchor: str) -> None:
+    assert re.findall(r"^\*\*(.+?)\.\*\*", sections()[anchor], re.MULTILINE) == PARTS
 
 
-def test_metrics_that_the_runbook_names_exist() -> None:
-    named = set(re.findall(r"`(bridge_\w+)", RUNBOOK.read_text()))
-    assert named <= SHOWN.keys()
+def test_what_the_runbook_names_exists() -> None:
+    text = RUNBOOK.read_text()
+    assert set(re.findall(r"`(ProductivBridge\w+)`", text)) == ALERTS.keys()
+    assert set(re.findall(r"`(bridge_\w+)", text)) <= SHOWN.keys()
+    assert set(re.findall(r"\(#(.+?)\)", text)) <= sections().keys()
+    titles = {dashboard.title for dashboard in DASHBOARDS.values()}
+    panels_named = {
+        re.sub(r"\s+", " ", name) for name in re.findall(r"\*([A-Z][^*]+)\*", text.replace("**", ""))
+    }
+    known = titles | {panel.title for dashboard in DASHBOARDS.values() for panel in dashboard.panels}
+    assert panels_named - {"Fast", "Slowly"} <= known
+
+
+def test_the_page_of_plots_shows_every_picture_of_a_panel_and_no_other() -> None:
+    text = (ROOT / "docs" / "dashboards.md").read_text()
+    shown = set(re.findall(r"!\[(.+?)\]\(images/(.+?)\)", text))
+    described = {panel.title: panel.description for each in DASHBOARDS.values() for panel in each.panels}
+    assert {file for _, file in shown} == {path.name for path in (ROOT / "docs" / "images").glob("*.svg")}
+    assert all(described[title] in text for title, _ in shown)
