@@ -62,4 +62,4 @@ class Repetition:
         self._kinds.move_to_end(kind)
         if len(self._kinds) > MAX_KINDS:
             self._kinds.popitem(last=False)
-        return event | {"held_back": held_back} if held_back else event
+        return {**event, "held_back": held_back} if held_back else event
