@@ -21,9 +21,11 @@ class SinkView(Protocol):
     """What a sink shows of itself."""
 
     engine: Engine
-    lag: int | None
     in_doubt: list[float] | None
     dead_letters: RefusedKinds
+
+    @property
+    def lag(self) -> int | None: ...  # noqa: D102
 
     @property
     def kafka_trouble(self) -> str | None: ...  # noqa: D102
