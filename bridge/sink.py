@@ -24,6 +24,7 @@ from bridge.kafka.serde import SchemaRegistryUnavailable
 from bridge.parking import ParkedApps
 from bridge.telemetry.metrics import Metrics
 from bridge.telemetry.refused_kinds import RefusedKinds
+from bridge.telemetry.tracing import OFF, Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +68,7 @@ class Sink:
         times: SinkTimes,
         metrics: Metrics,
         parking: ParkingTopic | None = None,
+        tracing: Tracing = OFF,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -79,6 +81,7 @@ class Sink:
         self._in_doubt = in_doubt
         self._times = times
         self._metrics = metrics
+        self._tracing = tracing
         self._clock = clock
         self._wall = wall
         self._parked = ParkedApps(stream.name, engine, parking, delivery, clock) if parking else None
@@ -310,8 +313,11 @@ class Sink:
         self._send()
 
     async def _deliver(self, batch: Batch) -> None:
-        with bound_contextvars(stream=self.stream.name, batch=batch.id):  # also of what others log for it
+        name = self.stream.name
+        # Bound for what others log for it.
+        with bound_contextvars(stream=name, batch=batch.id), self._tracing.batch(name, batch) as told:
             outcome = await self._outcome(batch)
+            told(outcome.label)
             self._metrics.sent(self.stream, batch, outcome)
             if not isinstance(outcome, Accepted):
                 self._tell_not_accepted(batch, outcome)

@@ -19,6 +19,7 @@ from bridge.core.ports import Fenced, Membership, SourceStore
 from bridge.core.stream import Operation
 from bridge.productiv.questions import ApiError
 from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.tracing import OFF, Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +84,7 @@ class Source:
         metrics: Metrics,
         *,
         draw: Callable[[], float],
+        tracing: Tracing = OFF,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -96,6 +98,7 @@ class Source:
         self._store = store
         self._times = times
         self._metrics = metrics
+        self._tracing = tracing
         self._draw = draw
         self._wall = wall
         self._clock = clock
@@ -217,9 +220,12 @@ class Source:
         failures = 0
         while True:
             began = self._clock()
-            failed = await self._try()
+            with self._tracing.round(self.stream.name) as told:
+                failed = await self._try()
+                result = failed.label if failed else "done"
+                told(result)
             self._failed = failed
-            self._metrics.round(self.stream.name, failed.label if failed else "done", self._clock() - began)
+            self._metrics.round(self.stream.name, result, self._clock() - began)
             if self._once:
                 self.stop()
                 return

@@ -8,6 +8,7 @@ from bridge.config.productiv import Productiv, Timeouts
 from bridge.config.reconcile import Reconcile
 from bridge.config.sinks import AppOf, Backoff, Batch, FloodGuard, Sink
 from bridge.config.sources import Source
+from bridge.config.tracing import Tracing
 
 __all__ = [
     "AppOf",
@@ -26,5 +27,6 @@ __all__ = [
     "Sink",
     "Source",
     "Timeouts",
+    "Tracing",
     "load",
 ]

@@ -14,6 +14,7 @@ from bridge.config.reconcile import Reconcile
 from bridge.config.sections import SINK_SECTIONS, SOURCE_SECTIONS, Sinks, Sources
 from bridge.config.sinks import Sink
 from bridge.config.sources import Source
+from bridge.config.tracing import Tracing
 from bridge.streams import SOURCES
 
 
@@ -127,6 +128,9 @@ class Settings(BaseSettings):
         description="The operations port: /metrics, /healthz, /readyz, and the status page at /.",
     )
     log: Log = Field(default_factory=Log, description="What is logged, and in which shape.")
+    tracing: Tracing = Field(
+        default_factory=Tracing, description="Traces by OpenTelemetry, exported by OTLP over HTTP."
+    )
     shutdown_deadline_seconds: float = Field(
         default=25,
         gt=0,

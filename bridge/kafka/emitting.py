@@ -1,6 +1,6 @@
 """Makes Kafka messages of what a source writes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from bridge.core.errors import SchemaError
@@ -16,6 +16,8 @@ Headers = list[tuple[str, str | bytes | None]]
 class Emitter:
     """The messages of one source: `topics` and `wires` by the names of its outputs.
 
+    `trace` gives the headers that say which trace a write belongs to.
+
     A message bears as its time when the thing happened. Where that is not known, before 1970, or in the
     future, which brokers refuse, it is when the API was asked.
     """
@@ -26,11 +28,13 @@ class Emitter:
         contract: str,
         topics: Mapping[str, OutputTopic],
         wires: Mapping[str, Wire],
+        trace: Callable[[], Headers] = list,
     ) -> None:
         self._source = source
         self._contract = contract
         self._topics = topics
         self._wires = wires
+        self._trace = trace
 
     def records(self, write: Write, fetched_at: int) -> list[ProducerRecord]:
         """The messages of a write; `fetched_at` is when the API was asked, in milliseconds since 1970.
@@ -71,7 +75,8 @@ class Emitter:
             "fetched-at": _time(fetched_at),
             "contract": self._contract,
         }
-        return [(f"bridge.{name}", text.encode()) for name, text in told.items() if text]
+        own: Headers = [(f"bridge.{name}", text.encode()) for name, text in told.items() if text]
+        return own + self._trace()
 
 
 def _time(milliseconds: int) -> str:

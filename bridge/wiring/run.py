@@ -28,6 +28,7 @@ from bridge.wiring.resuming import resume_when_told
 from bridge.wiring.sinks import parked_sink, reconcile_jobs, stream_sink
 from bridge.wiring.sources import build_sources, output_topics
 from bridge.wiring.topics import create_topics, sink_topics
+from bridge.wiring.tracing import tracing
 
 log = structlog.get_logger(__name__)
 WATCH_SECONDS = 5.0
@@ -85,16 +86,22 @@ async def run(
     metrics = Metrics(time.time, settings.http.metrics_apps)
     watch = status_watch(settings)
     pulse = Pulse()
-    async with api_client(settings, telling(metrics.request, watch.request)) as client:
+    async with (
+        tracing(settings.tracing) as traces,
+        api_client(settings, telling(metrics.request, watch.request, traces.request)) as client,
+    ):
         metrics.watch_api(client)
         kafka = RotatingSettings(settings.kafka.client_settings)
-        sinks = {name: stream_sink(settings, kafka, topic, client, metrics) for name, topic in topics.items()}
+        sinks = {
+            name: stream_sink(settings, kafka, topic, client, metrics, traces)
+            for name, topic in topics.items()
+        }
         parked = {
-            name: parked_sink(settings, kafka, topic, topic.parked, client, metrics)
+            name: parked_sink(settings, kafka, topic, topic.parked, client, metrics, traces)
             for name, topic in topics.items()
             if topic.parked is not None
         }
-        sources = await build_sources(settings, kafka, source_names, outputs, client, metrics)
+        sources = await build_sources(settings, kafka, source_names, outputs, client, metrics, traces)
         running = Running(sinks, parked, sources, None)
         for name, sink in running.all_sinks.items():
             watch.sink(name, sink)
@@ -130,9 +137,12 @@ async def poll_once(settings: config.Settings, stop: asyncio.Event, only: Collec
     if settings.kafka.create_topics:
         await asyncio.to_thread(create_topics, settings, {}, outputs)
     metrics = Metrics(time.time)
-    async with api_client(settings, metrics.request) as client:
+    async with (
+        tracing(settings.tracing) as traces,
+        api_client(settings, telling(metrics.request, traces.request)) as client,
+    ):
         sources = await build_sources(
-            settings, settings.kafka.client_settings(), names, outputs, client, metrics
+            settings, settings.kafka.client_settings(), names, outputs, client, metrics, traces
         )
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(source.run(once=True)) for source in sources.values()]

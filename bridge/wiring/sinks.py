@@ -29,6 +29,7 @@ from bridge.reconcile.objection import Allowance
 from bridge.sink import Sink, SinkTimes
 from bridge.streams import SINKS
 from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.tracing import Tracing
 from bridge.wiring.topics import journal_format, topic_decoder
 
 # Whoever waits for an app's return waits for these: what is parked has been batched once.
@@ -37,7 +38,12 @@ PARKED_COMMIT_SECONDS = 1.0
 
 
 def stream_sink(
-    settings: config.Settings, kafka: RotatingSettings, topic: Topic, client: Client, metrics: Metrics
+    settings: config.Settings,
+    kafka: RotatingSettings,
+    topic: Topic,
+    client: Client,
+    metrics: Metrics,
+    tracing: Tracing,
 ) -> Sink:
     """The sink of a stream's topic; `kafka` are the settings of its clients."""
     stream, chosen = SINKS[topic.stream], settings.sinks[topic.stream]
@@ -58,6 +64,7 @@ def stream_sink(
         in_doubt=DeadLetters(kafka, topic.in_doubt.topic) if topic.in_doubt else None,
         times=SinkTimes(chosen.commit_interval_seconds, chosen.revoke_deadline_seconds),
         metrics=metrics,
+        tracing=tracing,
         parking=KafkaParking(kafka, parked.topic, f"{form.group}.parked", journal, form) if parked else None,
     )
     metrics.watch(stream.name, sink, consumer.statistics)
@@ -71,6 +78,7 @@ def parked_sink(
     parked: Parked,
     client: Client,
     metrics: Metrics,
+    tracing: Tracing,
 ) -> Sink:
     """The sink of a stream's parking topic. It parks nothing: an app that is down there waits.
 
@@ -101,6 +109,7 @@ def parked_sink(
         in_doubt=DeadLetters(kafka, topic.in_doubt.topic) if topic.in_doubt else None,
         times=SinkTimes(commit, chosen.revoke_deadline_seconds),
         metrics=metrics,
+        tracing=tracing,
     )
     metrics.watch(stream.name, sink, consumer.statistics)
     return sink

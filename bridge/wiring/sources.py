@@ -20,6 +20,7 @@ from bridge.productiv.questions import Questions
 from bridge.source import Source, SourceTimes
 from bridge.streams import SOURCES
 from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.tracing import OFF, Tracing
 from bridge.wiring.topics import schema_registry
 
 
@@ -64,6 +65,7 @@ async def build_sources(
     outputs: Mapping[str, OutputTopic],
     client: Client,
     metrics: Metrics,
+    tracing: Tracing = OFF,
 ) -> dict[str, Source]:
     """The sources with these names, not yet running; `kafka` are the settings of their clients.
 
@@ -78,13 +80,13 @@ async def build_sources(
     for name in names:
         topics = {output: outputs[output] for output in SOURCES[name].outputs}
         wires = {output: output_wire(settings, topic) for output, topic in topics.items()}
-        emitter = Emitter(name, settings.productiv.contract, topics, wires)
+        emitter = Emitter(name, settings.productiv.contract, topics, wires, lambda: [*tracing.headers()])
         store = KafkaSourceStore(name, cursors, emitter, time.time)
         # A group for each source, so that processes may run different ones.
         group = f"{settings.kafka.group_prefix}.{name}"
         membership = Consumer(kafka, settings.kafka.cursors_topic, group)
         partition = partition_of(name, partitions)
-        sources[name] = _source(settings, name, partition, membership, store, client, metrics)
+        sources[name] = _source(settings, name, partition, membership, store, client, metrics, tracing)
         metrics.watch_source(name, sources[name], membership.statistics)
     return sources
 
@@ -97,6 +99,7 @@ def _source(
     store: KafkaSourceStore,
     client: Client,
     metrics: Metrics,
+    tracing: Tracing,
 ) -> Source:
     chosen = settings.sources[name]
     backoff = Backoff(chosen.backoff.initial_seconds, chosen.backoff.max_seconds)
@@ -110,5 +113,6 @@ def _source(
         store=store,
         times=SourceTimes(chosen.poll_interval_seconds, chosen.jitter, backoff),
         metrics=metrics,
+        tracing=tracing,
         draw=random,
     )

@@ -37,6 +37,8 @@ class OutputReader:
         self._reached = [0] * len(self._partitions)
         self.records: list[tuple[str, dict[str, Any] | None]] = []
         """Key and decoded value of each record so far, in the order of each partition."""
+        self.headers: list[dict[str, Any]] = []
+        """And its headers."""
 
     def read(self) -> list[tuple[str, dict[str, Any] | None]]:
         """All records that are committed now."""
@@ -52,6 +54,8 @@ class OutputReader:
             value = message.value()
             record = None if value is None else json.loads(value)
             self.records.append(((message.key() or b"").decode(), record))
+            headers: Any = message.headers() or []
+            self.headers.append(dict(headers))
         else:
             assert error.code() == KafkaError._PARTITION_EOF, error
         self._reached[partition] = max(self._reached[partition], offset + (error is None))

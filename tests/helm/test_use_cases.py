@@ -52,11 +52,14 @@ def test_pods_keep_to_the_restricted_standard(use_case: str) -> None:
         assert pod["automountServiceAccountToken"] is False
         assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
         for container in [*pod["containers"], *pod.get("initContainers", [])]:
-            assert container["securityContext"].items() >= {
-                "allowPrivilegeEscalation": False,
-                "readOnlyRootFilesystem": True,
-                "capabilities": {"drop": ["ALL"]},
-            }.items()
+            assert (
+                container["securityContext"].items()
+                >= {
+                    "allowPrivilegeEscalation": False,
+                    "readOnlyRootFilesystem": True,
+                    "capabilities": {"drop": ["ALL"]},
+                }.items()
+            )
             assert {"requests", "limits"} == container["resources"].keys()
 
 

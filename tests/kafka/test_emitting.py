@@ -48,6 +48,14 @@ def test_a_record_becomes_a_message_of_its_topic_at_its_time() -> None:
     ]
 
 
+def test_a_message_says_which_trace_it_belongs_to() -> None:
+    topics = load_outputs()
+    wires = {name: output_wire(topic) for name, topic in topics.items()}
+    traced = Emitter("audit_events", "openapi", topics, wires, lambda: [("traceparent", b"00-1-2-01")])
+    [record] = traced.records(Write([event()], {}), NEW_YEAR)
+    assert record.headers[-1] == ("traceparent", b"00-1-2-01")
+
+
 def test_what_was_not_asked_for_by_time_has_no_window() -> None:
     [record] = emitter().records(Write([event()], {}), NEW_YEAR)
     assert [name for name, _ in record.headers] == ["bridge.source", "bridge.fetched-at", "bridge.contract"]

@@ -12,11 +12,11 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from bridge.telemetry.status.page import page, parts
-from bridge.telemetry.status.states import headline
+from bridge.telemetry.status.states import STUCK_SECONDS, headline
 from bridge.telemetry.status.watch import Status
 
 MAX_READERS = 16
-"""How many may follow the events at once: each costs some 20 kB a second."""
+"""How many may follow the events at once: each is sent some 35 kB a second."""
 
 LOOK_SECONDS = 0.5
 
@@ -32,9 +32,17 @@ HEADERS = {
 def status_routes(latest: Callable[[], Status], clock: Callable[[], float]) -> list[Route]:
     """The routes; `latest` gives the status as it was last, `clock` monotonic seconds."""
     readers: set[Response] = set()
+    made: tuple[Status | None, dict[str, str]] = None, {}
 
     def age() -> float:
         return clock() - latest().facts.now
+
+    def shown() -> dict[str, str]:
+        """The parts, made once for all readers: that takes some milliseconds."""
+        nonlocal made
+        if made[0] is not (status := latest()) or age() >= STUCK_SECONDS:
+            made = status, parts(status, age())
+        return made[1]
 
     async def whole(request: Request) -> Response:
         return Response(page(latest(), age()), media_type="text/html", headers=HEADERS)
@@ -56,7 +64,7 @@ def status_routes(latest: Callable[[], Status], clock: Callable[[], float]) -> l
     async def changes(request: Request) -> AsyncIterator[str]:
         sent: dict[str, str] = {}
         while not request.app.state.ending:
-            now = parts(latest(), age())
+            now = shown()
             if changed := {name: made for name, made in now.items() if sent.get(name) != made}:
                 yield f"retry: 1000\ndata: {json.dumps(changed)}\n\n"
             sent = now
