@@ -234,7 +234,7 @@ class Sink:
             polled = await self._consumer.poll(room, seconds, self.engine.resting)
             self._drained = bool(room) and not polled
             # A rebalance may have come with the poll: what is no longer ours is not ours to deliver.
-            self._undecoded += [m for m in polled if self.engine.offsets.owns(m.partition())]
+            self._undecoded += self.engine.offsets.fresh(polled)
             if not self._undecoded or self.engine.tripped:
                 continue
             undecoded = self._undecoded

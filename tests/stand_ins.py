@@ -94,6 +94,11 @@ class Topic:
         self._arriving += partitions
         self._news.set()
 
+    def give_again(self, partition: int, offset: int) -> None:
+        """Reads a partition that stays where it is once more from here, as librdkafka may at a rebalance."""
+        self._position[partition] = offset
+        self._news.set()
+
     async def start(self, owner: Owner, committed: Callable[[dict[int, int]], None]) -> None:
         self._owner = owner
         self._committed = committed

@@ -104,6 +104,18 @@ async def test_what_is_given_up_while_it_is_decoded_is_not_received() -> None:
     assert setting.engine.books.received == 1
 
 
+async def test_what_a_consumer_gives_again_is_sent_once() -> None:
+    setting = Setting(at_once())
+    setting.topic.produce(thing(1), thing(2))
+    async with setting.running():
+        await setting.until(lambda: len(setting.api.accepted) == 2)
+        setting.topic.give_again(0, 0)
+        setting.topic.produce(thing(3))
+        await setting.until(lambda: ("a", 3) in setting.api.accepted)
+    assert setting.api.accepted == [("a", 1), ("a", 2), ("a", 3)]
+    assert setting.engine.books.received == 3
+
+
 async def test_a_full_sink_reads_nothing_but_keeps_polling() -> None:
     setting = Setting(at_once(max_outstanding_records=3))
     setting.api.open.clear()

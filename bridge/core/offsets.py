@@ -45,6 +45,8 @@ class _Tie:
 class _Partition:
     position: int | None = None  # the offset after the last record received, or of the first one read
     committed: int | None = None
+    began: int | None = None  # the first offset that was read
+    read: int = 0  # the offset after the highest that was read
     holds: set[Hold] = field(default_factory=set)
     read_until: float | None = None  # the Kafka timestamp of the last record read
     caught_up: float | None = None  # when nothing was left to be read
@@ -70,6 +72,24 @@ class Offsets:
     def partitions(self) -> set[int]:
         """The partitions that are ours."""
         return set(self._partitions)
+
+    def fresh(self, origins: Iterable[Origin]) -> list[Origin]:
+        """Of what was read, the records of partitions that are ours, each of them once.
+
+        While a group shares its partitions anew, librdkafka may read those that stay ours again from where it
+        last noted a position: what is outstanding or settled already would go out a second time.
+        """
+        fresh = []
+        for origin in origins:
+            state, offset = self._partitions.get(origin.partition() or 0), origin.offset() or 0
+            if state is None:
+                continue
+            if state.began is None:
+                state.began = offset
+            if offset >= state.read or offset < state.began:
+                state.read = max(state.read, offset + 1)
+                fresh.append(origin)
+        return fresh
 
     def revoke(self, partitions: Iterable[int]) -> int:
         """Gives partitions up. Returns how many of their records were outstanding, for the next owner."""

@@ -54,6 +54,25 @@ def test_nothing_received_nothing_to_commit() -> None:
     assert ledger(0, 1).to_commit() == {}
 
 
+def read(offsets: Offsets, *places: tuple[int, int]) -> list[tuple[int, int]]:
+    return [(o.partition() or 0, o.offset() or 0) for o in offsets.fresh([At(place) for place in places])]
+
+
+def test_what_was_read_is_not_fresh_until_the_partition_comes_anew() -> None:
+    offsets = ledger(0, 1)
+    assert read(offsets, (0, 5), (1, 0), (0, 7), (2, 1)) == [(0, 5), (1, 0), (0, 7)]
+    assert read(offsets, (0, 5), (0, 6), (0, 7), (0, 8), (1, 0)) == [(0, 8)]
+    offsets.revoke([0])
+    offsets.assign([0, 1])
+    assert read(offsets, (0, 5), (1, 0)) == [(0, 5)]
+
+
+def test_what_lies_before_the_beginning_was_not_read() -> None:
+    """A partition that left and came back may be given from earlier on: that is to be delivered."""
+    offsets = ledger(0)
+    assert read(offsets, (0, 5), (0, 3), (0, 4), (0, 5), (0, 6)) == [(0, 5), (0, 3), (0, 4), (0, 6)]
+
+
 def test_what_the_broker_has_is_not_sent_again() -> None:
     offsets = ledger(0)
     offsets.settle(held(offsets, (0, 0)))
