@@ -34,14 +34,14 @@ def run(
     """
     settings = config.load(config_file, os.environ)
     logs.configure(settings.log.format, settings.log.level, settings.log.repeat_seconds)
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
             good = runner.run(_until_told(settings, only or [], once))
-    except* TimeoutError:
-        log.exception("shutdown_deadline_passed")
-        # A thread still waits for Kafka and would keep the process from ending. What it held was not
-        # committed, so it is read again.
-        os._exit(1)
+        except* TimeoutError:
+            log.exception("shutdown_deadline_passed")
+            # Before the runner is closed: a thread still waits for Kafka, and closing would wait for the
+            # thread. What it held was not committed, so it is read again.
+            os._exit(1)
     raise typer.Exit(0 if good else 1)
 
 
