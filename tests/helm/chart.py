@@ -25,8 +25,13 @@ def values_of(use_case: str) -> dict[str, Any]:
     return values
 
 
-def render(values: dict[str, Any], chart: Path = CHART) -> str:
-    """All that the chart makes of these values, each template under its name.
+def rendered(use_case: str) -> str:
+    """What is committed of a use case: all but alerts and dashboards, which are files of their own."""
+    return render(values_of(use_case), without=("rules.yaml", "dashboards.yaml"))
+
+
+def render(values: dict[str, Any], chart: Path = CHART, without: tuple[str, ...] = ()) -> str:
+    """All that the chart makes of these values, each template under its name, `without` those named so.
 
     Raises:
         Refused: the values cannot be used.
@@ -35,10 +40,11 @@ def render(values: dict[str, Any], chart: Path = CHART) -> str:
     try:
         with helm.Chart.load(chart) as loaded:
             loaded.validate_schema(values)
-            rendered = loaded.render(values, name="bridge", namespace="productiv", is_install=True)
+            made = loaded.render(values, name="bridge", namespace="productiv", is_install=True)
     except helm.HelmError as error:
         raise Refused(str(error)) from None
-    files = ((path, text.strip()) for path, text in sorted(rendered.items()) if path.endswith(".yaml"))
+    wanted = (path for path in sorted(made) if path.endswith(".yaml") and not path.endswith(without))
+    files = ((path, made[path].strip()) for path in wanted)
     parts = (f"# Source: {path}\n{text.removeprefix('---').strip()}\n" for path, text in files if text)
     return "---\n".join(parts)
 
@@ -46,8 +52,8 @@ def render(values: dict[str, Any], chart: Path = CHART) -> str:
 def notes(values: dict[str, Any]) -> str:
     """What Helm tells after an install."""
     with _helm().Chart.load(CHART) as loaded:
-        rendered = loaded.render(values, name="bridge", namespace="productiv")
-    return str(rendered["productiv-bridge/templates/NOTES.txt"])
+        made = loaded.render(values, name="bridge", namespace="productiv")
+    return str(made["productiv-bridge/templates/NOTES.txt"])
 
 
 def manifests(values: dict[str, Any], chart: Path = CHART) -> list[Manifest]:
@@ -78,4 +84,4 @@ def _helm() -> Any:
 
 if __name__ == "__main__":
     for name in USE_CASES:
-        (CI / "rendered" / f"{name}.yaml").write_text(render(values_of(name)))
+        (CI / "rendered" / f"{name}.yaml").write_text(rendered(name))

@@ -9,7 +9,7 @@ import pytest
 
 from bridge import config, wiring
 from bridge.streams import SINKS, SOURCES
-from tests.helm.chart import CI, USE_CASES, Manifest, lint, manifests, notes, of_kind, render, values_of
+from tests.helm.chart import CI, USE_CASES, Manifest, lint, manifests, notes, of_kind, rendered, values_of
 from tests.helm.custom_resources import SPECS
 
 each_use_case = pytest.mark.parametrize("use_case", USE_CASES)
@@ -18,7 +18,7 @@ each_use_case = pytest.mark.parametrize("use_case", USE_CASES)
 @each_use_case
 def test_it_renders_as_committed(use_case: str) -> None:
     committed = (CI / "rendered" / f"{use_case}.yaml").read_text()
-    assert render(values_of(use_case)) == committed, "run: python -m tests.helm.chart"
+    assert rendered(use_case) == committed, "run: python -m tests.helm.chart"
 
 
 @each_use_case

@@ -104,6 +104,11 @@ def test_grafana_finds_prometheus_and_the_dashboards_of_the_chart() -> None:
     assert (source["url"], source["isDefault"]) == ("http://prometheus:9090", True)
     [provider] = yaml.safe_load((GRAFANA / "dashboards.yaml").read_text())["providers"]
     assert mounts("grafana")[provider["options"]["path"]] == CHART / "dashboards"
+    home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    folder, name = home.rsplit("/", 1)
+    dashboards = {path.name for path in (CHART / "dashboards").glob("*.json")}
+    assert mounts("grafana")[folder] == CHART / "dashboards"
+    assert not dashboards or name in dashboards
     provisioned = {path.rsplit("/", 1)[0] for path in mounts("grafana")}
     assert {f"/etc/grafana/provisioning/{kind}" for kind in ("datasources", "dashboards")} <= provisioned
 
