@@ -224,6 +224,16 @@ def test_what_waits_is_told_by_cause_and_by_app() -> None:
     assert held_up(metrics) == {("a", "throttled"): 1, ("b", "denied"): 1, ("d", "parked"): 1}
 
 
+def test_waits_that_overlap_count_once() -> None:
+    metrics, view = used()
+    view.engine.receive(decoded(*((0, 10 + n, "a", n) for n in range(4))), 0.0)
+    batches = [view.engine.take(0.0), view.engine.take(0.0)]
+    for seconds, batch in zip((7.0, 9.0), batches, strict=True):
+        assert batch is not None
+        view.engine.returned(batch, Throttled(429, seconds), 0.0)
+    assert value(metrics, "bridge_wait_seconds_total", stream=STREAM.name, cause="throttled") == 9
+
+
 def test_apps_beyond_the_cap_are_other_and_an_address_is_never_shown() -> None:
     metrics = Metrics(lambda: 0.0, most_apps=2)
     view = View(engine())
