@@ -21,6 +21,9 @@ from bridge.config.fields import (
 )
 from bridge.config.tls import TlsFiles, key_needs_certificate
 
+# By its default, 100 ms that are to double, librdkafka tries some 16 times a second as long as no broker is there,
+# each client for itself: it begins anew with each list of brokers.
+_RECONNECT = {"reconnect.backoff.ms": "1000", "reconnect.backoff.max.ms": "10000"}
 _DEFAULT_MAX_POLL_INTERVAL_MS = "300000"  # librdkafka's own default
 _WHOLE_MS = re.compile(r"[1-9][0-9]{0,8}")
 
@@ -191,7 +194,8 @@ class Kafka(Section):
             name: read_secret_file(path, f"kafka.settings_files.{name}")
             for name, path in self.settings_files.items()
         }
-        return {**self.settings, **secrets, "bootstrap.servers": self.bootstrap_servers}
+        given = {**self.settings, **secrets, "bootstrap.servers": self.bootstrap_servers}
+        return given if given.keys() & _RECONNECT.keys() else {**_RECONNECT, **given}
 
 
 class SchemaRegistry(Section):

@@ -1,5 +1,6 @@
 """Holds back log lines that would come again and again while something lasts."""
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -32,12 +33,17 @@ REPEATING = frozenset(
 )
 """Events that come with each try. All others tell what happens once, and each of those is written."""
 
+# What librdkafka says of a connection, up to the name of the client that it is about.
+_FAILING = re.compile(r"FAIL \[[^]]*\]")
+
 # Streams and topics are few, so this is never reached; it bounds what nobody should rely on.
 MAX_KINDS = 1000
 
 
 class Repetition:
     """A processor that lets a repeating event pass once in so many seconds for each stream and outcome.
+
+    What librdkafka says of connections that fail is one, for each client.
 
     The next that passes says how many were held back, as `held_back`. `clock` gives monotonic seconds.
     """
@@ -49,9 +55,10 @@ class Repetition:
 
     def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
         """Passes the event on, or drops it."""
-        if event["event"] not in REPEATING or not self._seconds:
+        failing = _FAILING.match(event.get("message", "")) if event["event"] == "librdkafka" else None
+        if not self._seconds or not (failing or event["event"] in REPEATING):
             return event
-        place = event.get("stream", event.get("topic"))
+        place = failing[0] if failing else event.get("stream", event.get("topic"))
         kind = (event["event"], place, event.get("outcome", event.get("result")))
         now = self._clock()
         passed, held_back = self._kinds.get(kind, (float("-inf"), 0))

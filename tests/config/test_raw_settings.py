@@ -61,6 +61,8 @@ def test_what_a_client_starts_from(file: ConfigFile, tmp_path: Path) -> None:
         "bootstrap.servers": "a:1",
         "client.id": "x",
         "enable.sasl.oauthbearer.unsecure.jwt": "false",
+        "reconnect.backoff.max.ms": "10000",
+        "reconnect.backoff.ms": "1000",
         "sasl.password": "hunter2",
     }
     secret.write_text("rotated\n")
@@ -70,6 +72,11 @@ def test_what_a_client_starts_from(file: ConfigFile, tmp_path: Path) -> None:
         ConfigError, match=r"^kafka\.settings_files\.sasl\.password: cannot read the file .*/secret: No such"
     ):
         kafka.client_settings()
+
+
+def test_how_connections_are_tried_again_is_the_users_choice(file: ConfigFile) -> None:
+    kafka = file.load("kafka: {bootstrap_servers: a:1, settings: {reconnect.backoff.max.ms: 500}}").kafka
+    assert kafka.client_settings() == {"bootstrap.servers": "a:1", "reconnect.backoff.max.ms": "500"}
 
 
 def test_real_clients_take_what_passes_through() -> None:

@@ -33,9 +33,11 @@ def staged(
             stage.in_doubt = kafka.create_topic("in-doubt", 1, max_message_bytes=16_000_000)
         if SINKS[stream].gating is None:
             stage.parked = kafka.create_topic("parked", 4, max_message_bytes=16_000_000)
-        yield stage
-        for bridge in stage.bridges:
-            bridge.close()
+        try:
+            yield stage
+        finally:  # also after a failure: a bridge that is left tries for ever
+            for bridge in stage.bridges:
+                bridge.close()
 
 
 @contextmanager

@@ -49,6 +49,14 @@ def test_each_stream_topic_outcome_and_event_is_for_itself() -> None:
     assert log.say("batch_not_accepted", stream="usage")
 
 
+def test_a_connection_that_fails_is_told_once_for_each_client() -> None:
+    log, fails = Log(), "FAIL [rdkafka#consumer-{}] [thrd:kafka:9092/1]: kafka:9092/1: Connect failed"
+    assert log.say("librdkafka", message=fails.format(1))
+    assert not log.say("librdkafka", message=fails.format(1).replace("/1", "/2"))
+    assert log.say("librdkafka", message=fails.format(2))
+    assert all(log.say("librdkafka", message="CONNECT [rdkafka#consumer-1]: asks") for _ in range(5))
+
+
 @pytest.mark.parametrize("event", ["records_in_doubt", "flood_guard_tripped", "app_parked", "librdkafka"])
 def test_what_happens_once_is_always_told(event: str) -> None:
     log = Log()
