@@ -21,9 +21,11 @@ from bridge.config.fields import (
 )
 from bridge.config.tls import TlsFiles, key_needs_certificate
 
-# By its default, 100 ms that are to double, librdkafka tries some 16 times a second as long as no broker is there,
-# each client for itself: it begins anew with each list of brokers.
+# By default (100 ms, to double) each client tries some 16 times a second as long as no broker is there, as
+# librdkafka begins anew with each list of brokers.
 _RECONNECT = {"reconnect.backoff.ms": "1000", "reconnect.backoff.max.ms": "10000"}
+# A client to which a broker just started has said "no leader" may ask anew only after this; by default 5 min.
+_REFRESH = {"topic.metadata.refresh.interval.ms": "10000"}
 _DEFAULT_MAX_POLL_INTERVAL_MS = "300000"  # librdkafka's own default
 _WHOLE_MS = re.compile(r"[1-9][0-9]{0,8}")
 
@@ -195,7 +197,7 @@ class Kafka(Section):
             for name, path in self.settings_files.items()
         }
         given = {**self.settings, **secrets, "bootstrap.servers": self.bootstrap_servers}
-        return given if given.keys() & _RECONNECT.keys() else {**_RECONNECT, **given}
+        return {**({} if given.keys() & _RECONNECT.keys() else _RECONNECT), **_REFRESH, **given}
 
 
 class SchemaRegistry(Section):

@@ -136,7 +136,7 @@ def test_a_key_in_the_wrong_section_is_told_where_it_belongs(file: ConfigFile) -
 
 def test_a_key_like_none_is_told_all_that_there_are(file: ConfigFile) -> None:
     assert file.mistakes("log: {quux: 1}") == [
-        "bridge.yaml:1: log.quux: unknown key; the keys here are format, level"
+        "bridge.yaml:1: log.quux: unknown key; the keys here are format, level, repeat_seconds"
     ]
 
 

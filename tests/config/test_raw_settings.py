@@ -64,6 +64,7 @@ def test_what_a_client_starts_from(file: ConfigFile, tmp_path: Path) -> None:
         "reconnect.backoff.max.ms": "10000",
         "reconnect.backoff.ms": "1000",
         "sasl.password": "hunter2",
+        "topic.metadata.refresh.interval.ms": "10000",
     }
     secret.write_text("rotated\n")
     assert kafka.client_settings()["sasl.password"] == "rotated"
@@ -76,7 +77,11 @@ def test_what_a_client_starts_from(file: ConfigFile, tmp_path: Path) -> None:
 
 def test_how_connections_are_tried_again_is_the_users_choice(file: ConfigFile) -> None:
     kafka = file.load("kafka: {bootstrap_servers: a:1, settings: {reconnect.backoff.max.ms: 500}}").kafka
-    assert kafka.client_settings() == {"bootstrap.servers": "a:1", "reconnect.backoff.max.ms": "500"}
+    assert kafka.client_settings() == {
+        "bootstrap.servers": "a:1",
+        "reconnect.backoff.max.ms": "500",
+        "topic.metadata.refresh.interval.ms": "10000",
+    }
 
 
 def test_real_clients_take_what_passes_through() -> None:
