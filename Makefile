@@ -18,7 +18,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format-check lint types imports docs-agree bench matrix fuzz format lock audit sbom clean
+.PHONY: help install run test check format-check lint types imports docs-agree bench matrix soak fuzz format lock audit sbom clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench: $(DEV) ## measure throughput on real Kafka
 
 matrix: $(DEV) ## every disturbance with every answer of the API, on real Kafka (ARGS="--only SIGKILL")
 	@$(BIN)/python -m tests.matrix $(ARGS)
+
+soak: $(DEV) ## half an hour with everything disturbed at random (ARGS="--seconds 120")
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 fuzz: $(DEV) $(ATHERIS) ## look for input that ends badly, on Linux (ARGS="--seconds 600 decoders")
 	@PYTHONPATH=$(dir $(ATHERIS)) $(BIN)/python -m tests.fuzz $(ARGS)

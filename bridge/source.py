@@ -169,7 +169,7 @@ class Source:
 
     def not_ready(self) -> list[str]:
         """What keeps the stream from its work; an empty list if nothing does."""
-        failed = self._failed
+        failed = self._failed if self.owned else None  # what failed here may go well where it is polled now
         reasons = {
             "has not joined its consumer group": not self._joined,
             f"Kafka: {self._membership.refused}": self._membership.refused is not None,

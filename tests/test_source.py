@@ -296,6 +296,17 @@ async def test_a_partition_that_goes_stops_the_round_and_another_owner_goes_on()
     assert world.keys == ["b"]
 
 
+async def test_a_failure_is_left_with_the_partition() -> None:
+    """Or a process would not be ready for a source that goes well elsewhere."""
+    world = World([fixed(details("bad"))], answers={"bad": Denied(403, "not for you")})
+    async with running(world):
+        await world.quiet()
+        assert world.source.not_ready()
+        world.topic.revoke(OURS)
+        await world.changes.until(lambda: not world.source.owned)
+        assert world.source.not_ready() == []
+
+
 async def test_another_partition_is_not_its_business() -> None:
     world = World([fixed(written("a"))])
     world.topic = world.source._membership = Topic(world.changes, [NOT_OURS])

@@ -56,6 +56,11 @@ class Consumer:
         def wait_for(handler: Coroutine[Any, Any, Any]) -> Any:
             return asyncio.run_coroutine_threadsafe(handler, loop).result()
 
+        def on_assign(kafka: KafkaConsumer, partitions: list[TopicPartition]) -> None:
+            wait_for(owner.assigned([p.partition for p in partitions]))
+            # A partition that went while it was paused is still so when it comes back.
+            kafka.resume(partitions)
+
         def on_revoke(_: KafkaConsumer, partitions: list[TopicPartition]) -> None:
             offsets = wait_for(owner.revoked([p.partition for p in partitions]))
             self._commit(offsets, False)
@@ -81,7 +86,7 @@ class Consumer:
         self._kafka = FollowingConsumer(self._settings, fixed)
         self._kafka.subscribe(
             [self._topic],
-            on_assign=lambda _, ps: wait_for(owner.assigned([p.partition for p in ps])),
+            on_assign=on_assign,
             on_revoke=on_revoke,
             on_lost=lambda _, ps: wait_for(owner.lost([p.partition for p in ps])),
         )

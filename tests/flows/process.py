@@ -30,6 +30,7 @@ class BridgeProcess:
     """`productiv-bridge run` of some streams; it logs to a file and tells its port there."""
 
     def __init__(self, folder: Path, name: str, streams: Sequence[str], settings: dict[str, Any]) -> None:
+        self.name = name
         self._streams = streams
         self.config = folder / f"{name}.yaml"
         self.config.write_text(yaml.safe_dump(settings))
@@ -69,6 +70,12 @@ class BridgeProcess:
     def running(self) -> bool:
         """Whether the process is there."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         """SIGKILL: nothing is finished, nothing is committed."""
@@ -119,9 +126,14 @@ class BridgeProcess:
         books = {name: int(_sum(samples, f"bridge_records_{name}_total", labels)) for name in columns}
         return books | {"outstanding": int(_sum(samples, "bridge_records_outstanding", labels))}
 
-    def _scrape(self) -> list[Sample]:
+    def metrics(self) -> bytes:
+        """Its page of metrics."""
         with urllib.request.urlopen(f"{self.url}/metrics/", timeout=10) as answer:
-            families = text_string_to_metric_families(answer.read().decode())
+            page: bytes = answer.read()
+        return page
+
+    def _scrape(self) -> list[Sample]:
+        families = text_string_to_metric_families(self.metrics().decode())
         return [sample for family in families for sample in family.samples]
 
     def status(self, path: str) -> tuple[int, Any]:

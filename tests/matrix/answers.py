@@ -12,6 +12,7 @@ WRITES = (
     "publish_provisioned_users",
     "delete_provisioned_users",
     "publish_spend_data",
+    "publish_org_chart",
 )
 READ_SECONDS = 1.0
 """The read timeout of the bridges here; 30 s by default. A stall lasts twice as long as the bridge waits."""

@@ -3,6 +3,7 @@
     usage    every event at the API or in the dead letters, never in both; at the API as it was produced
     users    the API holds of each person what the topic said last
     spend    every payment at the API at most once; it is there, or in doubt, or in the dead letters
+    org_chart  as users
 
 A user's change is settled once the API holds it or a later change of the same person; what it held in between
 nobody can ask it.
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.matrix.records import Person, Place, Record, Records
+from tests.matrix.records import OF_PEOPLE, Person, Place, Record, Records
 
 
 @dataclass(slots=True)
@@ -21,7 +22,8 @@ class Seen:
     """What there is at one moment. Offsets committed are read first, so all before them must be settled.
 
     `usage` and `spend` are the documents accepted, each with its app, as often as they were; `users` what the
-    API holds of each person; `dead` and `in_doubt` how often a record stands on these topics.
+    API holds of each person; `dead` and `in_doubt` how often a record stands on these topics; `parked` which
+    record stood at each place of the parking topics. Parked is settled, but at the end it must be delivered.
     """
 
     committed: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -30,6 +32,7 @@ class Seen:
     users: dict[Person, dict[str, Any]] = field(default_factory=dict)
     dead: Counter[Place] = field(default_factory=Counter)
     in_doubt: Counter[Place] = field(default_factory=Counter)
+    parked: dict[Place, Place] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,9 @@ class Oracle:
         nowhere = {
             place: record
             for place, record in self._owed.places.items()
-            if record.stream != "users" and place not in aside and record.token not in there[record.stream]
+            if record.stream not in OF_PEOPLE
+            and place not in aside
+            and record.token not in there[record.stream]
         }
         for person, words in self._owed.words.items():
             nowhere |= self._unsaid(words, seen.users.get(person), aside)
@@ -73,25 +78,33 @@ class Oracle:
         reached = [n for n, (place, word) in enumerate(words) if place in aside or word.doc == held]
         return dict(words[max(reached) + 1 :] if reached else words)
 
+    def behind(self, seen: Seen) -> dict[tuple[str, int], int]:
+        """The end of each partition of which not all is committed, by stream and partition."""
+        ends = self._owed.ends().items()
+        return {part: end for part, end in ends if seen.committed.get(part) != end}
+
     def passed_too_far(self, seen: Seen) -> list[Place]:
         """Records that are not settled although the offset committed says so.
 
         A user's change that is not at the API may stand behind a later one of the same person; it is lost
         only if the offset committed has passed the last of them.
         """
+        parked = set(seen.parked.values())
+        last_words = {place: self._last_word(place, record) for place, record in self.unsettled(seen).items()}
         return [
             place
-            for place, record in self.unsettled(seen).items()
-            if self._last_word(place, record)[2] < seen.committed.get(place[:2], 0)
+            for place, last in last_words.items()
+            if last[2] < seen.committed.get(last[:2], 0) and last not in parked
         ]
 
     def _last_word(self, place: Place, record: Record) -> Place:
-        return self._owed.words[record.person][-1][0] if record.stream == "users" else place
+        return self._owed.words[record.person][-1][0] if record.stream in OF_PEOPLE else place
 
     def beyond(self, offsets: Mapping[tuple[str, int], int], seen: Seen) -> int:
         """How many records stand at or after these offsets that are settled already."""
-        unsettled = self.unsettled(seen)
-        return sum(p[2] >= offsets.get(p[:2], 0) and p not in unsettled for p in self._owed.places)
+        unsettled = self.unsettled(seen).keys() - seen.parked.values()
+        settled = [*(self._owed.places.keys() - unsettled), *seen.parked]
+        return sum(place[2] >= offsets.get(place[:2], 0) for place in settled)
 
     def twice(self, seen: Seen) -> int:
         """How many records were accepted or put aside once more than needed."""
@@ -163,7 +176,7 @@ class Oracle:
         return f"paid twice: {len(twice)} payments, such as {twice[:5]}" if twice else ""
 
     def _not_committed(self, seen: Seen) -> str:
-        behind = {part: end for part, end in self._owed.ends().items() if seen.committed.get(part) != end}
+        behind = self.behind(seen)
         return f"not committed to the end: {sorted(behind)}" if behind else ""
 
 

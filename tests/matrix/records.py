@@ -9,6 +9,8 @@ from random import Random
 from typing import Any
 
 STREAMS = ("usage", "users", "spend")
+OF_PEOPLE = ("users", "org_chart")
+"""Streams in which the last word on a person counts."""
 BEGIN = 1_767_225_600_000  # 2026-01-01, in milliseconds
 POISON = "poison"
 PEOPLE = 12  # of each app, so that most change again and again
@@ -16,7 +18,7 @@ PEOPLE = 12  # of each app, so that most change again and again
 Place = tuple[str, int, int]
 """Stream, partition, offset."""
 Person = tuple[str, str]
-"""App and e-mail address."""
+"""App and e-mail address; in the org chart there is no app."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class Record:
     @property
     def value(self) -> bytes | None:
         """As it goes onto the topic."""
-        return None if self.doc is None else json.dumps({"app": self.app, **self.doc}).encode()
+        app = {"app": self.app} if self.app else {}
+        return None if self.doc is None else json.dumps({**app, **self.doc}).encode()
 
     @property
     def person(self) -> Person:
@@ -52,13 +55,16 @@ class Record:
 
 
 class Records:
-    """All records of one cell. `places` says where each stands, `words` what the topic says of each person.
+    """All records of one cell. `places` says where each stands, `words` what the topics say of each person.
 
     The same `seed` makes the same records. With `poison` some of the first app are marked.
     """
 
-    def __init__(self, seed: str, apps: Iterable[str], partitions: int, poison: bool) -> None:
+    def __init__(
+        self, seed: str, apps: Iterable[str], partitions: int, poison: bool, streams: Iterable[str] = STREAMS
+    ) -> None:
         self._random = Random(seed)
+        self._streams = tuple(streams)
         self._apps = list(apps)
         self._partitions = partitions
         self._poison = poison
@@ -67,13 +73,13 @@ class Records:
         self.words: dict[Person, list[tuple[Place, Record]]] = defaultdict(list)
         self._sent: Counter[tuple[str, int]] = Counter()
 
-    def wave(self, records: int) -> Iterator[tuple[Place, Record]]:
-        """So many new records of each stream with the places they are to have; the first app gets poison."""
-        for stream in STREAMS:
+    def wave(self, records: int, poisoned: int = 2) -> Iterator[tuple[Place, Record]]:
+        """So many new records of each stream with their places; with poison so many of them are marked."""
+        marked = range(0, records, records // poisoned) if self._poison and poisoned else ()
+        for stream in self._streams:
             for number in range(records):
                 app = self._apps[number % len(self._apps)]
-                poisoned = self._poison and number % (records // 2) == 0  # two in a wave, of the first app
-                record = getattr(self, f"_{stream}")(f"{stream}-{next(self._numbers)}", app, poisoned)
+                record = getattr(self, f"_{stream}")(f"{stream}-{next(self._numbers)}", app, number in marked)
                 yield self._place(record), record
 
     def ends(self) -> dict[tuple[str, int], int]:
@@ -87,7 +93,7 @@ class Records:
         self._sent[record.stream, partition] += 1
         place = (record.stream, partition, offset)
         self.places[place] = record
-        if record.stream == "users":
+        if record.stream in OF_PEOPLE:
             self.words[record.person].append((place, record))
         return place
 
@@ -103,6 +109,11 @@ class Records:
         if not poisoned and self._random.random() < 0.2:
             return Record(name, "users", app, key, None)
         return Record(name, "users", app, key, {"email": email, "role": _marked(name, poisoned)})
+
+    def _org_chart(self, name: str, _app: str, poisoned: bool) -> Record:
+        person = name if poisoned else f"person{self._random.randrange(PEOPLE)}"
+        email = f"{person}@example.com"
+        return Record(name, "org_chart", "", f"/{email}", {"email": email, "title": _marked(name, poisoned)})
 
     def _spend(self, name: str, app: str, poisoned: bool) -> Record:
         amount = f"{self._random.randrange(-10_000, 10_000_000) / 100:.2f}"

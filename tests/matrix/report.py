@@ -64,6 +64,9 @@ All in all {records:,} records, {lost} lost, {twice:,} sent twice, {in_doubt:,} 
 accepted twice. Half of the cells recovered within {times[len(times) // 2]:.1f} s, all within
 {times[-1]:.1f} s.
 
+All of it at once and at random, for half an hour, is in [soak.md](soak.md). What the bridge promises, and
+which test keeps each promise, is in [promises.md](promises.md).
+
 ## What is checked
 
 - Every event and every payment is at the API as it was produced, or in the dead letters, or (payments) in

@@ -9,13 +9,13 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from bridge.sandbox import SandboxConfig, SandboxServer
-from tests.flows.process import BridgeProcess
+from tests.flows.process import BridgeProcess, balanced, eventually
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
 from tests.matrix.answers import LONGEST_BACKOFF, READ_SECONDS
 from tests.matrix.api import Api
 from tests.matrix.records import STREAMS, Place, Record
-from tests.matrix.watch import KAFKA_SECONDS, Watch
+from tests.matrix.watch import BROKER_SECONDS, KAFKA_SECONDS, PARKED, Watch
 
 PARTITIONS = 3  # an odd number, so that two members never have the same
 BATCH_RECORDS = 10
@@ -28,20 +28,29 @@ SOCKET_MS = 5000  # 60 s by default; so long a commit waits that was under way w
 class Scene:
     """One cell's Kafka topics and bridges, with its `api` and a `watch` on all of it."""
 
-    def __init__(self, kafka: Cluster[Broker], api: Api, folder: Path) -> None:
+    def __init__(
+        self, kafka: Cluster[Broker], api: Api, folder: Path, streams: Sequence[str] = STREAMS
+    ) -> None:
         self.kafka = kafka
         self.api = api
+        self.streams = streams
         self.bridges: list[BridgeProcess] = []
+        self._made = 0
         self._folder = folder
-        self._topics = {stream: kafka.create_topic(stream, PARTITIONS) for stream in STREAMS}
-        self._parked = {stream: kafka.create_topic(f"{stream}-parked", PARTITIONS) for stream in STREAMS}
+        # What is parked of a stream is a stream of its own, with a group of its own.
+        names = [*streams, *(f"{stream}{PARKED}" for stream in streams)]
+        self._topics = {name: kafka.create_topic(name, PARTITIONS) for name in names}
         self._dead = kafka.create_topic("dead", 1)
         self._in_doubt = kafka.create_topic("in-doubt", 1)
         self._journal = kafka.create_topic("journal", 1, cleanup_policy="compact")
         self._prefix = kafka.unique("cell")
-        groups = {stream: f"{self._prefix}.{stream}" for stream in STREAMS}
+        groups = {name: f"{self._prefix}.{name}" for name in names}
         aside = (self._dead, self._in_doubt)
         self.watch = Watch(kafka.bootstrap, self._topics, groups, PARTITIONS, *aside, api)
+        # Idempotent, so that records stay where they should be when the broker goes.
+        self._producer = Producer(
+            {"bootstrap.servers": kafka.bootstrap, "enable.idempotence": True, "linger.ms": 5, "log_level": 0}
+        )
 
     def close(self) -> None:
         """Ends the bridges and removes the topics, so that a broker serves many cells."""
@@ -49,22 +58,48 @@ class Scene:
             bridge.close()
         self.watch.close()
         admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap, "log_level": 0})
-        topics = [*self._topics.values(), *self._parked.values(), self._dead, self._in_doubt, self._journal]
+        topics = [*self._topics.values(), self._dead, self._in_doubt, self._journal]
         for deleted in admin.delete_topics(topics).values():
             deleted.result(KAFKA_SECONDS)
 
     def bridge(self) -> BridgeProcess:
         """One more bridge, not started yet."""
-        made = BridgeProcess(self._folder, f"bridge-{len(self.bridges)}", STREAMS, self._settings())
+        settings = self._settings()
+        streams = [*settings["sinks"], *settings.get("sources", ())]
+        made = BridgeProcess(self._folder, f"bridge-{self._made}", streams, settings)
+        self._made += 1
         self.bridges.append(made)
         return made
+
+    def write_metrics(self) -> None:
+        """Puts what each bridge tells of itself beside its log, to be read when it has not recovered."""
+        for bridge in self.bridges:
+            bridge.log.with_suffix(".metrics").write_bytes(bridge.metrics())
+
+    def end(self) -> list[str]:
+        """Ends the bridges in order; returns the books that do not balance. All must be settled before."""
+        wrongs = []
+        for bridge in self.bridges:
+            assert bridge.running, "a bridge has ended by itself"
+            try:
+                eventually(lambda bridge=bridge: bridge.status("/readyz")[0] == 200, "it is ready")  # type: ignore[misc]
+            except AssertionError as error:
+                wrongs.append(f"{bridge.name}: {error}: {bridge.status('/readyz')[1]}")
+            all_books = {stream: bridge.books(stream) for stream in self._topics}
+            wrongs += [
+                f"books of {stream}: {books}"
+                for stream, books in all_books.items()
+                if not balanced(books) or books["outstanding"]
+            ]
+            assert bridge.stop() == 0, "a bridge did not end in order"
+        return wrongs
 
     def _sink(self, stream: str) -> dict[str, Any]:
         return {
             "topic": self._topics[stream],
             "dead_letter_topic": self._dead,
             "in_doubt_topic": self._in_doubt,
-            "parked_topic": self._parked[stream],
+            "parked_topic": self._topics[f"{stream}{PARKED}"],
             "format": "json",
             "batch": {"max_records": BATCH_RECORDS, "max_age_seconds": 0.2},
             "in_flight": IN_FLIGHT,
@@ -94,13 +129,12 @@ class Scene:
                     "socket.timeout.ms": SOCKET_MS,
                 },
             },
-            "sinks": {stream: self._sink(stream) for stream in STREAMS},
+            "sinks": {stream: self._sink(stream) for stream in self.streams},
             "http": {"host": "127.0.0.1", "port": 0},
         }
 
     def produce(self, records: Iterable[tuple[Place, Record]]) -> None:
         """Puts records where the oracle wants them."""
-        producer = Producer({"bootstrap.servers": self.kafka.bootstrap, "acks": "all", "linger.ms": 5})
         landed: dict[tuple[str, int, int], Place] = {}
         wanted: list[Place] = []
         for (stream, partition, offset), record in records:
@@ -110,10 +144,11 @@ class Scene:
                 assert error is None, error
                 landed[stream, message.partition(), offset] = (stream, message.partition(), message.offset())
 
-            producer.produce(
+            self._producer.produce(
                 self._topics[stream], record.value, record.key.encode(), partition, on_delivery=done
             )
-        producer.flush(KAFKA_SECONDS)
+            self._producer.poll(0)
+        self._producer.flush(BROKER_SECONDS)
         assert [landed.get(place) for place in wanted] == wanted, "records are not where they should be"
 
 

@@ -6,7 +6,7 @@ from copy import deepcopy
 import pytest
 
 from tests.matrix.oracle import Allowed, Oracle, Seen
-from tests.matrix.records import Place, Record, Records
+from tests.matrix.records import OF_PEOPLE, Place, Record, Records
 
 PARTITIONS = 2
 
@@ -25,9 +25,9 @@ def done(made: Records) -> Seen:
         person = record.person
         if record.poisoned:
             seen.dead[place] += 1
-        elif record.stream == "users" and doc is None:
+        elif record.stream in OF_PEOPLE and doc is None:
             seen.users.pop(person, None)
-        elif record.stream == "users" and doc is not None:
+        elif record.stream in OF_PEOPLE and doc is not None:
             seen.users[person] = doc
         elif doc is not None:
             (seen.usage if record.stream == "usage" else seen.spend).append((record.app, doc))
@@ -210,9 +210,35 @@ def test_a_change_may_stand_behind_a_later_one_that_is_still_owed() -> None:
     assert not Oracle(made).passed_too_far(seen)
 
 
+def test_what_is_parked_may_be_committed_and_is_owed_in_the_end() -> None:
+    made = records()
+    seen = done(made)
+    place, _ = first(made, "usage")
+    lose_event(made, seen)
+    seen.parked["usage.parked", 0, 0] = place
+    assert not Oracle(made).passed_too_far(seen)
+    assert any(wrong.startswith("lost: 1") for wrong in Oracle(made).wrongs(seen, Allowed()))
+    seen.parked.clear()
+    assert Oracle(made).passed_too_far(seen) == [place]
+
+
+def test_in_the_org_chart_the_last_word_counts() -> None:
+    made = Records("a seed", ("crm",), PARTITIONS, poison=False, streams=("org_chart",))
+    list(made.wave(40))
+    seen = done(made)
+    assert Oracle(made).wrongs(seen, Allowed()) == []
+    person = next(person for person, words in made.words.items() if len(words) > 1)
+    seen.users[person] = dict(made.words[person][0][1].doc or {})
+    assert f"users wrong: 1, such as {person}" in Oracle(made).wrongs(seen, Allowed())
+
+
 def test_what_lies_beyond_an_offset() -> None:
     made = records()
     seen = done(made)
+    place, _ = first(made, "usage")
+    seen.parked["usage.parked", 0, 7] = place
+    assert Oracle(made).beyond({**made.ends(), ("usage.parked", 0): 7}, seen) == 1
+    seen.parked.clear()
     assert Oracle(made).beyond({}, seen) == len(made.places)
     assert Oracle(made).beyond(made.ends(), seen) == 0
     seen.usage.pop(0)

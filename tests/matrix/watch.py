@@ -3,24 +3,26 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from tests.matrix.api import Api
 from tests.matrix.oracle import Seen
 from tests.matrix.records import Place
 
 KAFKA_SECONDS = 30.0
-RETRY_SECONDS = 0.1
+ANSWER_SECONDS = 5.0
+BROKER_SECONDS = 120.0
+"""So long a broker may be away that starts again on a machine that has much to do."""
+PARKED = ".parked"
 
-T = TypeVar("T")
+Asked = TypeVar("Asked")
 
 
 class Watch:
-    """Eyes on one cell. `topics` and `groups` are by stream, each topic with so many `partitions`."""
+    """Eyes on one cell. `topics` and `groups` are by stream, also `usage.parked`, with `partitions` each."""
 
     def __init__(
         self,
@@ -36,11 +38,20 @@ class Watch:
         self._partitions = partitions
         self._dead, self._in_doubt = dead, in_doubt
         self._api = api
-        settings = {"bootstrap.servers": bootstrap, "log_level": 0}
+        # Asked anew who leads, as the bridge does: a broker just started may have said that nobody does.
+        settings = {
+            "bootstrap.servers": bootstrap,
+            "log_level": 0,
+            "topic.metadata.refresh.interval.ms": 5000,
+        }
         self._groups = {stream: Consumer({**settings, "group.id": group}) for stream, group in groups.items()}
-        self._aside: dict[str, list[Place]] = {dead: [], in_doubt: []}
-        self._reader = Consumer({**settings, "group.id": "the-matrix"})
-        self._reader.assign([TopicPartition(topic, 0, 0) for topic in self._aside])
+        self._parked = {topic: stream for stream, topic in topics.items() if stream.endswith(PARKED)}
+        parts = [(dead, 0), (in_doubt, 0), *((topic, p) for topic in self._parked for p in range(partitions))]
+        self._read = dict.fromkeys(parts, 0)
+        self._aside: dict[tuple[str, int, int], Place] = {}
+        # Tells of ends that are marks of transactions.
+        self._reader = Consumer({**settings, "group.id": "the-matrix", "enable.partition.eof": True})
+        self._reader.assign([TopicPartition(topic, part, 0) for topic, part in parts])
 
     def close(self) -> None:
         """Closes the connections."""
@@ -50,14 +61,17 @@ class Watch:
     def seen(self) -> Seen:
         """What there is now. Offsets come first: what is before them must be settled in all that follows."""
         committed = self.committed()
-        aside = self._set_aside()
+        self._read_aside()
+        placed = self._aside.items()
+        kinds = ("users", "org-chart") if "org_chart" in self._topics else ("users",)
         return Seen(
             committed,
             usage=list(self._api.content("events")),
             spend=[(app, item["record"]) for app, item in self._api.content("spend")],
-            users={(app, user["email"]): user for app, user in self._api.content("users")},
-            dead=aside[self._dead],
-            in_doubt=aside[self._in_doubt],
+            users={(app, user["email"]): user for kind in kinds for app, user in self._api.content(kind)},
+            dead=Counter(place for (topic, *_), place in placed if topic == self._dead),
+            in_doubt=Counter(place for (topic, *_), place in placed if topic == self._in_doubt),
+            parked={(self._parked[t], p, o): place for (t, p, o), place in placed if t in self._parked},
         )
 
     def committed(self) -> dict[tuple[str, int], int]:
@@ -69,33 +83,38 @@ class Watch:
             if part.offset >= 0
         }
 
+    def parked_left(self) -> int:
+        """How many of the records seen on the parking topics nobody has deleted."""
+        begins = {part: self._range(part)[0] for part in self._read}
+        return sum(place[2] >= begins[place[:2]] for place in self._aside if place[0] in self._parked)
+
     def set_back(self, offsets: Mapping[tuple[str, int], int]) -> None:
         """Commits these offsets for the groups, which must have no member."""
         for stream, consumer in self._groups.items():
             parts = [TopicPartition(self._topics[s], p, at) for (s, p), at in offsets.items() if s == stream]
-            consumer.commit(offsets=parts, asynchronous=False)
+            if parts:
+                _patiently(partial(consumer.commit, offsets=parts, asynchronous=False))
 
     def _committed_of(self, stream: str) -> list[TopicPartition]:
         parts = [TopicPartition(self._topics[stream], number) for number in range(self._partitions)]
-        return self._patiently(lambda: self._groups[stream].committed(parts, timeout=KAFKA_SECONDS))
+        return _patiently(partial(self._groups[stream].committed, parts, timeout=ANSWER_SECONDS))
 
-    def _set_aside(self) -> dict[str, Counter[Place]]:
-        """What stands on the dead-letter and the in-doubt topic."""
-        while self._reader_is_behind():
+    def _read_aside(self) -> None:
+        """Reads what stands on the dead-letter, the in-doubt and the parking topics by now."""
+        ends = _patiently(lambda: {part: self._range(part)[1] for part in self._read})
+        while any(at < ends[part] for part, at in self._read.items()):
             for message in self._reader.consume(1000, 0.05):
-                topic: Any = message.topic()
-                if message.error() is not None:
-                    raise KafkaException(message.error())
-                self._aside[topic].append(self._origin(message))
-        return {topic: Counter(places) for topic, places in self._aside.items()}
+                place: Any = (message.topic(), message.partition(), message.offset())
+                error = message.error()
+                if error is None:
+                    self._aside[place] = self._origin(message)
+                elif error.code() != KafkaError._PARTITION_EOF:
+                    raise KafkaException(error)
+                self._read[place[:2]] = place[2] + (error is None)
 
-    def _reader_is_behind(self) -> bool:
+    def _range(self, part: tuple[str, int]) -> tuple[int, int]:
         # Asked with a client that fetches nothing: the question would wait behind the fetch.
-        ask = self._groups["usage"].get_watermark_offsets
-        return any(
-            len(read) < self._patiently(partial(ask, TopicPartition(topic, 0), KAFKA_SECONDS))[1]
-            for topic, read in self._aside.items()
-        )
+        return self._groups["usage"].get_watermark_offsets(TopicPartition(*part), ANSWER_SECONDS)
 
     def _origin(self, message: Any) -> Place:
         told = {name: value.decode() for name, value in message.headers() or []}
@@ -103,15 +122,16 @@ class Watch:
         stream = streams.get(told["bridge.topic"], told["bridge.topic"])
         return stream, int(told["bridge.partition"]), int(told["bridge.offset"])
 
-    def _patiently(self, ask: Callable[[], T]) -> T:
-        """What Kafka answers: a broker that has just started knows its groups and topics a little later."""
-        until = time.monotonic() + KAFKA_SECONDS
-        while True:
-            try:
-                return ask()
-            except KafkaException:
-                if time.monotonic() > until:
-                    raise
-            time.sleep(RETRY_SECONDS)
-            with suppress(KafkaException):  # the client learns anew who leads what
-                self._groups["usage"].list_topics(timeout=KAFKA_SECONDS)
+
+def _patiently(ask: Callable[[], Asked]) -> Asked:
+    """Asks until there is an answer: a broker that has just started does not know its groups yet, and one
+    waits for a member that was killed.
+    """
+    until = time.monotonic() + BROKER_SECONDS
+    while True:
+        try:
+            return ask()
+        except KafkaException:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)

@@ -1,0 +1,73 @@
+"""A member of a group: what becomes of partitions that go and come back."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from confluent_kafka import Producer
+
+from bridge.kafka.consumer import Consumer
+from tests.kafka_broker.broker import Broker
+from tests.kafka_broker.cluster import Cluster
+
+pytestmark = [pytest.mark.anyio, pytest.mark.real_kafka]
+
+SECONDS = 30.0
+RECORDS = 40
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Member:
+    """Remembers which partitions it has, and which records came from them."""
+
+    def __init__(self, kafka: Cluster[Broker], topic: str) -> None:
+        self.owned: set[int] = set()
+        self.read: set[tuple[int | None, int | None]] = set()
+        self.consumer = Consumer({"bootstrap.servers": kafka.bootstrap}, topic, f"group-of-{topic}")
+
+    async def assigned(self, partitions: list[int]) -> None:
+        self.owned |= {*partitions}
+
+    async def revoked(self, partitions: list[int]) -> dict[int, int]:
+        self.owned -= {*partitions}
+        return {}
+
+    async def lost(self, partitions: list[int]) -> None:
+        self.owned -= {*partitions}
+
+    async def poll(self, limit: int, holds: Callable[[], bool]) -> None:
+        """Polls until it holds."""
+        async with asyncio.timeout(SECONDS):
+            while not holds():
+                messages = await self.consumer.poll(limit, 0.05)
+                self.read |= {(message.partition(), message.offset()) for message in messages}
+
+
+async def joined(kafka: Cluster[Broker], topic: str) -> Member:
+    made = Member(kafka, topic)
+    await made.consumer.start(made, lambda offsets: None)
+    return made
+
+
+async def test_a_partition_that_went_while_it_was_paused_is_read_when_it_comes_back(
+    kafka: Cluster[Broker],
+) -> None:
+    topic = kafka.create_topic("usage", 4)
+    first = await joined(kafka, topic)
+    await first.poll(0, lambda: len(first.owned) == 4)
+    await first.consumer.poll(0, 0.05)  # without room for records it pauses all that it has
+    second = await joined(kafka, topic)
+    await asyncio.gather(*(each.poll(0, lambda: len(second.owned) == 2) for each in (first, second)))
+    await first.consumer.poll(1, 0.05)  # it has room again, and goes on with what is left to it
+    leaving = asyncio.create_task(second.consumer.close())
+    await first.poll(1, lambda: leaving.done() and len(first.owned) == 4)
+    producer = Producer({"bootstrap.servers": kafka.bootstrap})
+    for number in range(RECORDS):
+        producer.produce(topic, b"{}", partition=number % 4)
+    producer.flush(SECONDS)
+    await first.poll(100, lambda: len(first.read) == RECORDS)
+    await first.consumer.close()
