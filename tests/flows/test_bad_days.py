@@ -84,6 +84,29 @@ def test_sigkill_and_restart_loses_nothing(stage: Stage) -> None:
     assert stage.committed() == total
 
 
+@pytest.mark.real_kafka
+def test_who_stood_still_while_its_partitions_went_commits_nothing_old_and_goes_on(real_stage: Stage) -> None:
+    stage = real_stage
+    stage.produce([*events(1_000), b"noise"])
+    first, second = stage.bridge(), stage.bridge()
+    first.start()
+    eventually(lambda: stage.committed() == 1_001, "the first has committed")
+    stage.fault(kind="latency", seconds=1.0)
+    stage.produce(events(3_000, 1_000))
+    eventually(lambda: first.books()["outstanding"] > 0, "requests are under way")
+    first.pause()
+    second.start()
+    stage.delivered(4_000)
+    eventually(lambda: stage.committed() == 4_001, "the second has committed all")
+    first.resume()
+    eventually(lambda: first.metric("bridge_assigned_partitions") == 2, "it is a member again")
+    stage.produce(events(1_000, 4_000))
+    stage.delivered(5_000)
+    eventually(lambda: stage.committed() == 5_001, "all is committed")
+    assert {first.stop(), second.stop()} == {0}
+    assert stage.reasons() == {"undecodable": 1}
+
+
 def test_broker_stopped_and_started(own_stage: Stage, own_kafka: Cluster[OwnBroker]) -> None:
     stage = own_stage
     stage.fault(kind="latency", seconds=0.05)
@@ -123,6 +146,18 @@ def test_tokens_that_end_in_the_middle(short_tokens: Stage) -> None:
     assert stage.state()["tokens"]["issued"] >= 2
     eventually(lambda: settled(bridge), "all settled")
     assert balanced(bridge.books())
+    assert not stage.buried()
+
+
+def test_a_token_that_ends_while_a_batch_is_tried_again_is_renewed(short_tokens: Stage) -> None:
+    stage = short_tokens
+    stage.fault(kind="status", status=503)
+    stage.produce(events(1_000))
+    bridge = stage.bridge().start()
+    eventually(lambda: stage.state()["tokens"]["issued"] >= 3, "two tokens have ended meanwhile")
+    stage.clear_faults()
+    stage.delivered(1_000)
+    assert bridge.metric("bridge_requests_total", outcome="denied") == 0
     assert not stage.buried()
 
 

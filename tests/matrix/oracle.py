@@ -111,6 +111,11 @@ class Oracle:
         usage = Counter((app, doc["eventName"]) for app, doc in seen.usage)
         return sum(n - 1 for counts in (usage, seen.dead, seen.in_doubt) for n in counts.values())
 
+    def paid_twice(self, seen: Seen) -> list[Place]:
+        """The payments that were accepted more than once."""
+        counts = Counter((app, doc["description"]) for app, doc in seen.spend)
+        return [place for place, record in self._owed.places.items() if counts[record.token] > 1]
+
     def wrongs(self, seen: Seen, allowed: Allowed) -> list[str]:
         """All that is wrong at the end, in sentences; an empty list if nothing is."""
         found = [f"lost: {_names(self.unsettled(seen).values())}" if self.unsettled(seen) else ""]
@@ -171,8 +176,7 @@ class Oracle:
         return f"users wrong: {len(wrong)}, such as {wrong[0]}" if wrong else ""
 
     def _paid_twice(self, seen: Seen) -> str:
-        counts = Counter((app, doc["description"]) for app, doc in seen.spend)
-        twice = [place for place, record in self._owed.places.items() if counts[record.token] > 1]
+        twice = self.paid_twice(seen)
         return f"paid twice: {len(twice)} payments, such as {twice[:5]}" if twice else ""
 
     def _not_committed(self, seen: Seen) -> str:

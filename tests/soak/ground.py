@@ -13,6 +13,8 @@ from tests.matrix.answers import LONGEST_BACKOFF
 from tests.matrix.api import Api
 from tests.matrix.scene import LATENCY_SECONDS, Scene
 
+BATCH_RECORDS = 100
+"""More than in a cell, as each parked app gets one batch at a time, and there is more to catch up."""
 PARK_SECONDS = 4.0  # 60 s by default
 AUDIT_EVENTS_PER_SECOND = 10.0
 LATE_SECONDS = 10.0  # safely within the overlap of a minute
@@ -84,7 +86,8 @@ class Ground(Scene):
         return wrongs
 
     def _sink(self, stream: str) -> dict[str, Any]:
-        return {**super()._sink(stream), "park_after_seconds": PARK_SECONDS}
+        batch = {"max_records": BATCH_RECORDS, "max_age_seconds": 0.2}
+        return {**super()._sink(stream), "park_after_seconds": PARK_SECONDS, "batch": batch}
 
     def _settings(self) -> dict[str, Any]:
         settings = super()._settings()

@@ -1,6 +1,7 @@
 """docs/soak.md and its picture: what a long run with everything at once came to."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from tests.matrix.disturb import MOST_SET_BACK
@@ -52,7 +53,7 @@ def picture(result: Result) -> str:
     ]
     end = result.samples[-1].when
     calm = (result.disturbed_seconds / 60, end / 60)
-    return svg("Memory of the bridges, in MiB", "minutes", "MiB", lines, calm)
+    return svg("Memory of the bridges", "minutes", "MiB", lines, calm)
 
 
 def markdown(result: Result, rate: float) -> str:
@@ -83,7 +84,7 @@ all the time.
 | records for the API | {records:,} |
 | records from the API | {sum(result.read.values()):,} |
 | lost | {result.lost} |
-| payments accepted twice | {"0" if not any("paid twice" in wrong for wrong in result.wrongs) else "some"} |
+| payments accepted twice | {result.paid_twice} |
 | payments in doubt | {result.in_doubt:,} (may be {result.allowed_in_doubt:,}) |
 | other records sent twice | {result.twice:,} (may be {result.allowed_twice:,}) |
 | dead letters | {result.dead:,} |
@@ -135,16 +136,19 @@ def _over_time(result: Result) -> str:
 
 
 def _rows(result: Result) -> Iterator[str]:
-    size = max(1, len(result.samples) // ROWS)
-    for begin in range(0, len(result.samples) - 1, size):
-        part = result.samples[begin : begin + size + 1]
+    last = len(result.samples) - 1
+    ends = sorted({last * number // ROWS for number in range(ROWS + 1)})
+    for begin, end in pairwise(ends):
+        part = result.samples[begin : end + 1]
         took = part[-1].when - part[0].when
         came = part[-1].produced - part[0].produced
         done = came - (part[-1].lag - part[0].lag)
-        rss = max((resident for _, resident in memory(part, result.steady)), default=0) / MIB
+        steady = [
+            size for each in part for (name, _), size in each.resident.items() if name == result.steady[0]
+        ]
         lag = max(sample.lag for sample in part)
-        until = part[-1].when / 60
-        yield f"| {until:.1f} | {came / took:.0f} | {done / took:.0f} | {lag:,} | {rss:.0f} |"
+        rss = max(steady, default=0) / MIB
+        yield f"| {part[-1].when / 60:.1f} | {came / took:.0f} | {done / took:.0f} | {lag:,} | {rss:.0f} |"
 
 
 def _counted(name: str, result: Result) -> str:

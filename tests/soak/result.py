@@ -30,6 +30,7 @@ class Result:
     dead: int = 0
     in_doubt: int = 0
     lost: int = 0
+    paid_twice: int = 0
     twice: int = 0
     allowed_twice: int = 0
     allowed_in_doubt: int = 0

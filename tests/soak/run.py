@@ -20,9 +20,9 @@ from tests.matrix.cells import NEEDS_OWN_BROKER, Answer, Disturbance
 from tests.matrix.disturb import DISTURB
 from tests.matrix.oracle import Allowed, Oracle, Seen
 from tests.matrix.records import Records
-from tests.matrix.scene import BATCH_RECORDS, IN_FLIGHT, PARTITIONS
+from tests.matrix.scene import IN_FLIGHT, PARTITIONS
 from tests.soak.broken_api import BrokenApi
-from tests.soak.ground import Ground, audit_events_in, sandbox_of
+from tests.soak.ground import BATCH_RECORDS, Ground, audit_events_in, sandbox_of
 from tests.soak.growth import grown
 from tests.soak.meter import Meter
 from tests.soak.plan import Turn, turns
@@ -33,7 +33,7 @@ APPS = ("crm", "wiki", "payroll", "mail", "board")
 MEMBERS = (2, 3)  # at least and at most
 FIRST_PART = 0.2
 """Offsets are set back in this part only, as this ends all members; after it one process is never ended."""
-DRAIN_SECONDS = 300.0
+DRAIN_SECONDS = 600.0
 LOOK_SECONDS = 1.0
 TELL_SECONDS = 10.0
 MAY_LEAVE_DOUBT = {Disturbance.KILL} | NEEDS_OWN_BROKER
@@ -211,6 +211,7 @@ class _Soak:
         result.read = self._ground.read()
         result.parked, result.dead, result.in_doubt = len(seen.parked), len(seen.dead), len(seen.in_doubt)
         result.lost, result.twice = len(self._oracle.unsettled(seen)), self._oracle.twice(seen)
+        result.paid_twice = len(self._oracle.paid_twice(seen))
         result.samples = list(self._meter.samples)
         result.steady = self._identity()
 
