@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer as KafkaConsumer
+from confluent_kafka import Producer, TopicPartition
 
 from bridge.kafka.consumer import Consumer
 from tests.kafka_broker.broker import Broker
@@ -27,7 +28,12 @@ class Member:
     def __init__(self, kafka: Cluster[Broker], topic: str) -> None:
         self.owned: set[int] = set()
         self.read: set[tuple[int | None, int | None]] = set()
-        self.consumer = Consumer({"bootstrap.servers": kafka.bootstrap}, topic, f"group-of-{topic}")
+        settings = {
+            "bootstrap.servers": kafka.bootstrap,
+            "session.timeout.ms": 6000,
+            "max.poll.interval.ms": 6000,
+        }
+        self.consumer = Consumer(settings, topic, f"group-of-{topic}")
 
     async def assigned(self, partitions: list[int]) -> None:
         self.owned |= {*partitions}
@@ -71,3 +77,20 @@ async def test_a_partition_that_went_while_it_was_paused_is_read_when_it_comes_b
     producer.flush(SECONDS)
     await first.poll(100, lambda: len(first.read) == RECORDS)
     await first.consumer.close()
+
+
+async def test_a_commit_of_who_is_no_member_any_more_is_passed_over(kafka: Cluster[Broker]) -> None:
+    topic = kafka.create_topic("usage", 4)
+    first = await joined(kafka, topic)
+    await first.poll(0, lambda: len(first.owned) == 4)
+    second = await joined(kafka, topic)
+    # The first does not poll, so that the group goes on without it.
+    await second.poll(0, lambda: len(second.owned) == 4)
+    await first.consumer.commit({0: 1})
+    await asyncio.gather(*(each.poll(0, lambda: len(first.owned) == 2) for each in (first, second)))
+    assert first.owned | second.owned == {0, 1, 2, 3}
+    asking = KafkaConsumer({"bootstrap.servers": kafka.bootstrap, "group.id": f"group-of-{topic}"})
+    assert asking.committed([TopicPartition(topic, 0)], timeout=SECONDS)[0].offset < 0
+    asking.close()
+    for each in (first, second):
+        await each.consumer.close()

@@ -9,6 +9,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from bridge.kafka.embedded import PARTITIONS
 from tests.kafka_broker.broker import Broker
+from tests.kafka_broker.ready import wait_until_led
 
 AnyBroker = TypeVar("AnyBroker", bound=Broker, covariant=True)
 
@@ -47,6 +48,7 @@ class Cluster(Generic[AnyBroker]):
         admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
         new = NewTopic(topic, num_partitions=partitions, replication_factor=1, config=config)
         admin.create_topics([new], operation_timeout=30)[topic].result(timeout=30)
+        wait_until_led(self.bootstrap, topic, partitions)
         return topic
 
     def partitions(self, topic: str) -> int:
