@@ -13,6 +13,7 @@ from bridge.kafka.topics import load_outputs, overridden_output
 from tests.kafka.records import usage_topic
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
+from tests.kafka_broker.ready import wait_until_led
 
 TOPIC = usage_topic(parked={"topic": "parked"})
 DEAD, PARKED = TOPIC.dead_letters.topic, "parked"
@@ -132,4 +133,6 @@ def test_real_topics_of_sources_are_as_described(kafka: Cluster[Broker]) -> None
     cursors = kafka.unique("cursors")
     assert create_missing(admin, [output], -1) == [output.topic]
     assert create(admin, [of_cursors(cursors, -1)]) == [cursors]
+    wait_until_led(kafka.bootstrap, output.topic, 6)
+    wait_until_led(kafka.bootstrap, cursors, 12)
     assert (kafka.partitions(output.topic), kafka.partitions(cursors)) == (6, 12)

@@ -26,6 +26,7 @@ FAULTS: list[dict[str, Any]] = [
     {"kind": "status", "status": 503, "app": "payroll", "operation": "publish_usage_events"},
     {"kind": "status", "status": 429, "retry_after": 1, "share": 0.05},
     {"kind": "status", "status": 500, "share": 0.03},
+    {"kind": "status", "status": 500, "operation": "list_provisioning_workflows", "share": 0.5},
     {"kind": "status", "status": 403, "app": "wiki", "operation": "publish_provisioned_users", "share": 0.2},
     {"kind": "reset", "when": "after", "operation": "publish_spend_data", "share": 0.1},
     {"kind": "token_revoked", "share": 0.005},
