@@ -17,6 +17,9 @@ log = structlog.get_logger(__name__)
 class Delivery(Protocol):
     """Sends batches, and is told of all that settles."""
 
+    async def fence(self, partitions: Collection[int]) -> None:
+        """These partitions are about to be ours: what their earlier owners have begun to write ends here."""
+
     async def assigned(self, partitions: Collection[int]) -> None:
         """These partitions are ours, and none of their records has been received yet."""
 
@@ -44,6 +47,9 @@ class Direct:
 
     def __init__(self, api: Api) -> None:
         self._api = api
+
+    async def fence(self, partitions: Collection[int]) -> None:
+        """Needs nothing."""
 
     async def assigned(self, partitions: Collection[int]) -> None:
         """Needs nothing."""
@@ -76,6 +82,10 @@ class Journaled:
         self._store = store
         self._journal = journal
         self._wall = wall
+
+    async def fence(self, partitions: Collection[int]) -> None:
+        """Ends the leases of earlier owners."""
+        await self._store.fence(partitions)
 
     async def assigned(self, partitions: Collection[int]) -> None:
         """Reads what earlier owners left, once none of them can write any more."""

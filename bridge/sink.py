@@ -143,7 +143,10 @@ class Sink:
     async def assigned(self, partitions: list[int]) -> None:
         """Starts with partitions that are ours now."""
         log.info("partitions_assigned", stream=self.stream.name, partitions=partitions)
-        if self._parked is not None:  # first, as an earlier owner that still parks writes to the journal
+        if self._parked is not None:
+            # It reads past open transactions, and what a killed owner left open would stay so for a minute.
+            await self._delivery.fence(partitions)
+            # Before the journal is read, as an earlier owner that still parks writes to it.
             await self._parked.assigned(partitions)
         await self._delivery.assigned(partitions)
         self._taken_over.difference_update(partitions)

@@ -87,6 +87,10 @@ class Lease(Protocol):
 class JournalStore(Protocol):
     """Where the delivery journal is kept."""
 
+    async def fence(self, partitions: Collection[int]) -> None:
+        """Ends the leases of earlier owners, and with them the transactions that hold up who reads."""
+        ...
+
     async def take_over(self, partitions: Collection[int]) -> Mapping[int, Sequence[Entry]]:
         """Ends the leases of earlier owners, then reads what they left, in that order."""
         ...

@@ -40,6 +40,10 @@ class KafkaJournal:
         self._leases: dict[int, _KafkaLease] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"journal-{form.topic}")
 
+    async def fence(self, partitions: Collection[int]) -> None:
+        """Ends the leases of earlier owners; tries for as long as that takes."""
+        await self._until_known(self._fence, list(partitions))
+
     async def take_over(self, partitions: Collection[int]) -> Mapping[int, Sequence[Entry]]:
         """Ends the leases of earlier owners, then reads what they left; tries for as long as that takes."""
         return await self._until_known(self._take_over, list(partitions)) if partitions else {}
@@ -59,6 +63,10 @@ class KafkaJournal:
             except (KafkaException, BridgeError) as error:
                 log.warning("journal_not_read", topic=self._topic, error=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
+
+    def _fence(self, partitions: list[int]) -> None:
+        for partition in partitions:
+            FencedProducer(self._settings, self._form.transactional_id(partition)).open()
 
     def _take_over(self, partitions: list[int]) -> dict[int, list[Entry]]:
         # Past open transactions: those of leases that are in force hold back what ended ones have left.

@@ -217,6 +217,9 @@ class Store:
         self.world = world
         self.leases: dict[int, Lease] = {}
 
+    async def fence(self, partitions: Collection[int]) -> None:
+        await self.world.do(lambda: self.world.owners.update(partitions))
+
     async def take_over(self, partitions: Collection[int]) -> Mapping[int, Sequence[Entry]]:
         def fence_and_read() -> dict[int, list[Entry]]:
             for partition in partitions:

@@ -9,7 +9,9 @@ from random import Random
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 
+from bridge.kafka.journal_entries import JournalFormat
 from tests.flows.process import BridgeProcess, balanced, eventually
 from tests.flows.setting import Stage
 
@@ -197,3 +199,23 @@ def test_kills_at_random_moments_and_lost_answers_neither_repeat_nor_lose_a_cent
     assert set(taken(stage).values()) == {1}
     assert taken_total(stage) == total(records)
     assert not batches(bridge)
+
+
+def test_what_a_killed_process_had_begun_to_write_holds_up_nobody(real_spend_stage: Stage) -> None:
+    """Its transaction would stay open for a minute, and the journal is read past it."""
+    stage = real_spend_stage
+    group = f"test-{stage.topic}.spend"
+    killed = Producer(
+        {
+            "bootstrap.servers": stage.kafka.bootstrap,
+            "transactional.id": JournalFormat(group, stage.topic).transactional_id(0),
+        }
+    )
+    killed.init_transactions(30)
+    killed.begin_transaction()
+    killed.produce(stage.journal, b"{}", b"unfinished", 0)
+    killed.flush(30)
+    stage.produce(payments(100))
+    bridge = stage.bridge().start()
+    eventually(lambda: bridge.status("/readyz")[0] == 200, "it is ready", 30)
+    eventually(lambda: bridge.books()["delivered"] == 100, "all delivered")
