@@ -1,13 +1,16 @@
 """Settings become topics and clients, and what cannot work is refused with a sentence."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from bridge import config, wiring
 from bridge.core.errors import ConfigError
+from bridge.kafka.lifeline import ClientLost
+from bridge.kafka.rotation import RotatingSettings
 from bridge.wiring.clients import client_settings
-from bridge.wiring.run import _stop_when
+from bridge.wiring.run import Running, _run_until, _stop_when
 
 
 def test_users_cannot_be_keyed_by_app_alone() -> None:
@@ -65,3 +68,45 @@ def test_a_single_round_that_does_not_end_when_told_is_ended() -> None:
 
     with pytest.raises(TimeoutError):
         asyncio.run(told())
+
+
+class Work:
+    """A stream that settles what it has in flight when it is told to end, unless its Kafka client is lost."""
+
+    def __init__(self, loses: bool) -> None:
+        self._loses = loses
+        self._told = asyncio.Event()
+        self.settled = False
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup():
+            if self._loses:
+                raise ClientLost
+            await self._told.wait()
+            self.settled = True
+
+    def stop(self) -> None:
+        self._told.set()
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_when_a_kafka_client_is_lost_the_others_settle_what_they_have(told: bool) -> None:
+    """Then the process starts anew, unless it was told to end anyway."""
+    settings = config.Settings.model_validate({"kafka": {"bootstrap_servers": "127.0.0.1:1"}})
+    lost, well = Work(loses=True), Work(loses=False)
+    sources: dict[str, Any] = {"workflows": lost, "audit_events": well}
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        if told:
+            stop.set()
+        kafka = RotatingSettings(settings.kafka.client_settings)
+        await _run_until(stop, Running({}, {}, sources, None), [], [], settings, kafka)
+
+    if told:
+        asyncio.run(run())
+    else:
+        with pytest.raises(ExceptionGroup) as error:
+            asyncio.run(run())
+        assert error.group_contains(ClientLost)
+    assert well.settled

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import typer
 import uvloop
 
 from bridge import config, wiring
+from bridge.kafka.lifeline import ClientLost
 from bridge.telemetry import logs
 
 log = structlog.get_logger(__name__)
@@ -42,6 +44,10 @@ def run(
             # Before the runner is closed: a thread still waits for Kafka, and closing would wait for the
             # thread. What it held was not committed, so it is read again.
             os._exit(1)
+        except* ClientLost:
+            # In place, so that nobody is needed to do it.
+            log.warning("starting_anew")
+            os.execv(sys.executable, sys.orig_argv)  # noqa: S606  # the command that is running
     raise typer.Exit(0 if good else 1)
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any, TypeVar, TypeVarTuple
 
 import structlog
@@ -21,7 +20,6 @@ Ts = TypeVarTuple("Ts")
 log = structlog.get_logger(__name__)
 
 CLOSING_POLL_SECONDS = 0.05
-ASK_SECONDS = 1.0  # for a broker's answer, once all were away; there is nothing to poll meanwhile
 # What the guarantees rest on; configuration refuses to set any of these.
 FIXED: dict[str, str | int | bool] = {
     "enable.auto.commit": False,
@@ -104,6 +102,7 @@ class Consumer:
 
         Raises:
             KafkaException: the client has met an error that it cannot recover from.
+            ClientLost: the client will never reach Kafka again.
         """
         return await self._call(self._poll, limit, seconds, resting)
 
@@ -132,8 +131,9 @@ class Consumer:
         if resting or self._paused or not limit:
             self._pause({p.partition for p in self._kafka.assignment()} if not limit else set(resting))
         messages = self._kafka.consume(limit or 1, seconds)
-        if self._contact.lost:
-            self._ask()
+        # No connection at all, and the client does not always say that the last one is gone.
+        if (self._contact.lost or self.statistics.connections == 0) and self._kafka.answers():
+            self._contact.answered()
         errors = [error for message in messages if (error := message.error()) is not None]
         if not errors:
             return messages
@@ -142,12 +142,6 @@ class Consumer:
                 raise KafkaException(error)
             log.warning("consumer_error", topic=self._topic, error=error.str())
         return [message for message in messages if message.error() is None]
-
-    def _ask(self) -> None:
-        """Asks any broker: the client does not tell us when one is back."""
-        with suppress(KafkaException):
-            self._kafka.list_topics(self._topic, timeout=ASK_SECONDS)
-            self._contact.answered()
 
     def _close(self) -> None:
         # The client's own close would do it too. But where a rebalance is under way, it may ask us to let go

@@ -38,7 +38,11 @@ class DeadLetters:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"kafka-{topic}")
 
     async def write(self, refused: Sequence[Refused]) -> None:
-        """Returns once the broker has acknowledged every record; tries for as long as that takes."""
+        """Returns once the broker has acknowledged every record; tries for as long as that takes.
+
+        Raises:
+            ClientLost: the client will never reach Kafka again.
+        """
         loop = asyncio.get_running_loop()
         left = list(refused)
         while True:
@@ -73,7 +77,10 @@ class DeadLetters:
         self._producer.flush(DELIVERY_SECONDS + 2)
         silence = KafkaError(KafkaError._MSG_TIMED_OUT)
         outcomes = [(one, answers.get(index, silence)) for index, one in enumerate(refused)]
-        return [(one, error) for one, error in outcomes if error is not None]
+        failed = [(one, error) for one, error in outcomes if error is not None]
+        if failed:
+            self._producer.answers()
+        return failed
 
     def _produce(self, one: Refused, cut: int | None, answered: Any) -> None:
         message: Any = one.origin

@@ -83,6 +83,7 @@ class FencedProducer:
 
         Raises:
             BridgeError: Kafka refuses one of the records for good. None of them is written.
+            ClientLost: the client will never reach Kafka again.
         """
         refusals: list[tuple[ProducerRecord, KafkaError]] = []
         offsets: list[int] = []
@@ -99,6 +100,7 @@ class FencedProducer:
             self._commit()
         except KafkaException as error:
             self._abort(error.args[0])
+            self._producer.answers()
             # A batch is refused as a whole, and its longest record is the likeliest to be at fault.
             for record, refusal in sorted(refusals, key=lambda each: -each[0].size):
                 if advice := _FOR_GOOD.get(refusal.code()):
@@ -146,6 +148,7 @@ class FencedProducer:
                 if error.args[0].retriable():
                     # Nobody knows yet whether it was committed; asking again tells.
                     log.warning("commit_unanswered", error=error.args[0].str())
+                    self._producer.answers()
                     continue
                 raise
             return

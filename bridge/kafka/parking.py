@@ -96,6 +96,7 @@ class KafkaParking:
             found = await self._call(lambda: self._asking.committed(asked, timeout=ANSWER_SECONDS))
         except KafkaException as error:
             log.warning("parking_not_read", topic=self._topic, error=error.args[0].str())
+            await self._call(self._asking.answers)
             return {}
         known = {each.partition: each.offset for each in found if each.error is None and each.offset >= 0}
         self._settled.update(known)

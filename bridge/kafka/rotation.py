@@ -6,8 +6,9 @@ from threading import Lock
 from typing import Any, Protocol
 from weakref import WeakSet
 
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, KafkaException, Producer
 
+from bridge.kafka.lifeline import ASK_SECONDS, ASKED, Lifeline
 from bridge.telemetry.logs import librdkafka_logger
 
 _NAME, _PASSWORD = "sasl.username", "sasl.password"
@@ -80,7 +81,16 @@ class FollowingConsumer(Consumer):
 
     def __init__(self, settings: Mapping[str, Any], fixed: Mapping[str, Any]) -> None:
         super().__init__({**settings, **fixed}, logger=librdkafka_logger())
+        self._lifeline = Lifeline(settings)
         _follow(self, settings)
+
+    def answers(self) -> bool:
+        """Whether a broker answers; waits for it for a moment.
+
+        Raises:
+            ClientLost: none ever will.
+        """
+        return _answers(self, self._lifeline)
 
 
 class FollowingProducer(Producer):
@@ -88,9 +98,24 @@ class FollowingProducer(Producer):
 
     def __init__(self, settings: Mapping[str, Any], fixed: Mapping[str, Any]) -> None:
         super().__init__({**settings, **fixed}, logger=librdkafka_logger())
+        self._lifeline = Lifeline(settings)
         _follow(self, settings)
+
+    def answers(self) -> bool:
+        """As of FollowingConsumer."""
+        return _answers(self, self._lifeline)
 
 
 def _follow(client: _Client, settings: Mapping[str, Any]) -> None:
     if isinstance(settings, RotatingSettings):
         settings.follow(client)
+
+
+def _answers(client: Consumer | Producer, lifeline: Lifeline) -> bool:
+    try:
+        client.list_topics(ASKED, timeout=ASK_SECONDS)
+    except KafkaException:
+        lifeline.unanswered()
+        return False
+    lifeline.answered()
+    return True

@@ -154,6 +154,7 @@ class TopicReader:
             if sum(self._next.values()) > before:
                 waited_since = self._clock()
             elif self._clock() - waited_since > self._patience:
+                self._kafka.answers()
                 raise BridgeError(
                     f"the end of topic {self._topic} was not reached: nothing came for {self._patience:g} s"
                 )
@@ -186,6 +187,7 @@ class TopicReader:
             found: TopicMetadata = self._asking.list_topics(self._topic, self._answer).topics[self._topic]
             return found
         except KafkaException as error:
+            self._asking.answers()
             self._asking.poll(0)  # which tells `refusals`
             why = self._refusals.recent or f"Kafka does not answer: {error.args[0].str()}"
             raise BridgeError(f"cannot read topic {self._topic}: {why}") from None

@@ -3,14 +3,16 @@
 import asyncio
 import gc
 import time
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import structlog
 
 from bridge import config
 from bridge.core.errors import BridgeError, ConfigError
+from bridge.kafka.lifeline import ClientLost
 from bridge.kafka.rotation import RotatingSettings
 from bridge.productiv.client import Client
 from bridge.reconcile.job import ReconcileJob
@@ -74,6 +76,7 @@ async def run(
         BridgeError: something is wrong with the configuration, a topic, a schema or the port.
         ExceptionGroup: a stream failed in a way that a restart must mend.
         TimeoutError: the end took longer than `shutdown_deadline_seconds`.
+        ClientLost: (in a group) the process must start anew; what was in flight has been settled.
     """
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     settings.productiv.require_credentials()
@@ -192,32 +195,46 @@ async def _run_until(
     settings: config.Settings,
     kafka: RotatingSettings,
 ) -> None:
+    ending = asyncio.Event()
+
+    async def guarded(work: Coroutine[Any, Any, object]) -> None:
+        try:
+            await work
+        except* ClientLost:
+            ending.set()  # the others settle what they have in flight
+
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(_run(stream)) for stream in bridge.streams.values()]
-        aside = [tasks.create_task(each) for each in showing]
+
+        def begun(works: Iterable[Coroutine[Any, Any, object]]) -> list[asyncio.Task[None]]:
+            return [tasks.create_task(guarded(work)) for work in works]
+
+        running = begun(stream.run() for stream in bridge.streams.values())
         in_doubt_of = [s for s in bridge.sinks.values() if not s.stream.resend_safe]
-        aside += [tasks.create_task(_watch(settings, kafka, sink)) for sink in in_doubt_of]
+        aside = begun([*showing, *(_watch(settings, kafka, sink) for sink in in_doubt_of)])
         # These may be cancelled at any moment: the next run finds what this one left.
-        ending_first = [tasks.create_task(job.run()) for job in jobs]
-        ending_first.append(tasks.create_task(follow_credentials(kafka)))
-        ending_first += [
-            tasks.create_task(resume_when_told(settings, kafka, sink)) for sink in bridge.all_sinks.values()
-        ]
-        await stop.wait()
+        ending_first = begun(job.run() for job in jobs)
+        ending_first += begun([follow_credentials(kafka)])
+        ending_first += begun(resume_when_told(settings, kafka, sink) for sink in bridge.all_sinks.values())
+        told = tasks.create_task(stop.wait())
+        told.add_done_callback(lambda _: ending.set())
+        await ending.wait()
+        told.cancel()
         outstanding = {name: sink.engine.offsets.outstanding for name, sink in bridge.all_sinks.items()}
         log.info("stopping", outstanding=outstanding)
         for stream in bridge.streams.values():
             stream.stop()
         for task in ending_first:
             task.cancel()
-        async with asyncio.timeout(settings.shutdown_deadline_seconds):
-            await asyncio.wait(running)
+        try:
+            async with asyncio.timeout(settings.shutdown_deadline_seconds):
+                await asyncio.wait(running)
+        except TimeoutError:
+            if stop.is_set():
+                raise
+        if not stop.is_set():
+            raise ClientLost
         for task in aside:
             task.cancel()
-
-
-async def _run(stream: Sink | Source) -> None:
-    await stream.run()
 
 
 async def _watch(settings: config.Settings, kafka: RotatingSettings, sink: Sink) -> None:

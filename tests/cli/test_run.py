@@ -1,7 +1,8 @@
-"""`productiv-bridge run` ends when it is told to, whatever its threads wait for."""
+"""`productiv-bridge run` ends when it is told to, whatever its threads wait for; and may start anew."""
 
 import subprocess
 import sys
+from pathlib import Path
 
 WAITS_FOR_EVER = """
 import asyncio, threading
@@ -26,3 +27,33 @@ def test_a_thread_that_waits_for_ever_does_not_keep_the_process() -> None:
     )
     assert ended.returncode == 1
     assert "shutdown_deadline_passed" in ended.stderr
+
+
+LOSES_A_CLIENT_ONCE = """
+import asyncio, os, pathlib, sys
+from bridge import wiring
+from bridge.cli import main
+from bridge.kafka.lifeline import ClientLost
+
+async def run(settings, stop, only):
+    with runs.open("a") as file:
+        print(os.getpid(), only, file=file)
+    if len(runs.read_text().splitlines()) == 1:
+        async with asyncio.TaskGroup():
+            raise ClientLost
+
+wiring.run = run
+runs = pathlib.Path(sys.argv.pop())
+main()
+"""
+
+
+def test_a_process_whose_kafka_client_is_lost_starts_anew_as_it_was_started(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    command = [sys.executable, "-c", LOSES_A_CLIENT_ONCE, "run", "--only", "usage", str(runs)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 0
+    assert "starting_anew" in ended.stderr
+    first, second = runs.read_text().splitlines()
+    assert first == second
+    assert "usage" in first

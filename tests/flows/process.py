@@ -36,8 +36,6 @@ class BridgeProcess:
         self.config.write_text(yaml.safe_dump(settings))
         self.log = folder / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
-        self.url = ""
-        """Its operations port."""
         self._begun = 0
 
     def start(self) -> "BridgeProcess":
@@ -56,10 +54,13 @@ class BridgeProcess:
 
     def wait_until_started(self) -> None:
         """Returns when it serves its operations port; fails if it ends instead."""
-        begun = self._begun
-        eventually(lambda: bool(self._events("started", begun)) or not self.running, "the bridge starts")
+        eventually(lambda: bool(self._started()) or not self.running, "the bridge starts")
         assert self.running, f"the bridge ended at once:\n{self.log.read_text()}"
-        self.url = str(self._events("started", begun)[0]["operations_port"])
+
+    @property
+    def url(self) -> str:
+        """Its operations port; another one after it has started anew by itself."""
+        return str(self._started()[-1]["operations_port"])
 
     def change(self, **sections: Any) -> None:
         """Changes sections of the configuration; counts at the next start."""
@@ -126,6 +127,11 @@ class BridgeProcess:
         books = {name: int(_sum(samples, f"bridge_records_{name}_total", labels)) for name in columns}
         return books | {"outstanding": int(_sum(samples, "bridge_records_outstanding", labels))}
 
+    def has_settled(self, total: int) -> bool:
+        """Whether it has received so many records and is done with them all."""
+        books = self.books()
+        return books["received"] == total and books["outstanding"] == 0
+
     def metrics(self) -> bytes:
         """Its page of metrics."""
         with urllib.request.urlopen(f"{self.url}/metrics/", timeout=10) as answer:
@@ -143,6 +149,9 @@ class BridgeProcess:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
+
+    def _started(self) -> list[dict[str, Any]]:
+        return self._events("started", self._begun)
 
     def _events(self, event: str, begin: int) -> list[dict[str, Any]]:
         lines = self.log.read_bytes()[begin:].decode().splitlines()

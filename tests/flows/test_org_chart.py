@@ -56,11 +56,6 @@ def people(stage: Stage) -> int:
     return int(figures(stage).get("people", 0))
 
 
-def settled(bridge: BridgeProcess, total: int) -> bool:
-    books = bridge.books()
-    return books["received"] == total and books["outstanding"] == 0
-
-
 # -- changes -----------------------------------------------------------------------------------------------
 
 
@@ -97,7 +92,7 @@ def test_what_the_chart_cannot_take_is_a_dead_letter(stage: Stage) -> None:
         ]
     )
     bridge = stage.bridge(custom_fields={"Entity": "text"}).start()
-    eventually(lambda: settled(bridge, 3), "all settled")
+    eventually(lambda: bridge.has_settled(3), "all settled")
     assert chart(stage) == {address(3): {"email": address(3)}}
     details = {message.key(): header(message, "bridge.detail") for message in stage.buried()}
     assert "has no deletions" in details[address(1).encode()]

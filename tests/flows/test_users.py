@@ -53,9 +53,7 @@ def test_adds_changes_and_deletes_end_as_the_topic_says(users_stage: Stage) -> N
     stage, directory = users_stage, Directory(500)
     total = stage.produce_keyed(directory.changes(5_000))
     bridge = stage.bridge().start()
-    eventually(
-        lambda: bridge.books()["received"] == total and bridge.books()["outstanding"] == 0, "all settled"
-    )
+    eventually(lambda: bridge.has_settled(total), "all settled")
     assert held(stage) == directory.accounts
     books = bridge.books()
     assert balanced(books)
