@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from bridge.kafka.serde import SchemaRegistryUnavailable
 from bridge.parking import ParkedApps
 from bridge.telemetry.metrics import Metrics
 from bridge.telemetry.refused_kinds import RefusedKinds
+from bridge.telemetry.sink_log import SinkLog
 from bridge.telemetry.tracing import OFF, Tracing
 
 log = structlog.get_logger(__name__)
@@ -93,7 +93,7 @@ class Sink:
         self._joined = False
         self._resting = False
         self._undecoded: list[Any] = []  # polled, and waiting for the schema registry or for `resume`
-        self._said_tripped = False
+        self._log = SinkLog(stream)
         self._taken_over: set[int] = set()
         self._drained = False
         self.lags: dict[int, int] | None = None
@@ -136,8 +136,7 @@ class Sink:
         """Goes on after the flood guard has stopped the stream."""
         for bury in self.engine.resume():
             self._put_aside(bury)
-        self._said_tripped = False
-        log.warning("flood_guard_reset", stream=self.stream.name)
+        self._log.resumed()
         self._send()
         self._tell_progress()
 
@@ -247,11 +246,13 @@ class Sink:
             if self._undecoded is not undecoded:
                 continue  # partitions were given up meanwhile: what is left of it is decoded again
             if not self.engine.admits(decoded):
-                self._tell_tripped(decoded.refused)
+                self._log.tripped(self.engine.tripped, decoded.refused)
                 continue
             self._undecoded = []
             self._put_aside(self.engine.receive(decoded, self._clock()))
-            self._report()
+            for finding in self.engine.findings():
+                self._metrics.found(self.stream.name, finding)
+                self._log.finding(finding)
             self._send()
 
     async def _room(self) -> int:
@@ -261,17 +262,6 @@ class Sink:
                 while not (room := self.engine.room) and not self._stopping.is_set():
                     await self._progress.wait()
         return room
-
-    def _report(self) -> None:
-        for found in self.engine.findings():
-            self._metrics.found(self.stream.name, found)
-            log.warning(
-                "finding",
-                stream=self.stream.name,
-                field=found.field,
-                problem=found.problem,
-                records=found.records,
-            )
 
     async def _commit(self) -> None:
         """Commits and measures the lag. Never runs beside a poll, so no rebalance comes in between."""
@@ -320,22 +310,9 @@ class Sink:
             told(outcome.label)
             self._metrics.sent(self.stream, batch, outcome)
             if not isinstance(outcome, Accepted):
-                self._tell_not_accepted(batch, outcome)
+                self._log.not_accepted(batch, outcome)
         self._put_aside(self.engine.returned(batch, outcome, self._clock()))
         self._send()
-
-    def _tell_not_accepted(self, batch: Batch, outcome: Outcome) -> None:
-        log.warning(
-            "batch_not_accepted",
-            stream=self.stream.name,
-            app=batch.app,
-            batch=batch.id,
-            records=len(batch),
-            attempts=batch.attempts,
-            outcome=outcome.label,
-            status=getattr(outcome, "status", None),
-            reason=getattr(outcome, "reason", None),
-        )
 
     async def _outcome(self, batch: Batch) -> Outcome:
         try:
@@ -353,22 +330,7 @@ class Sink:
             self._work(self._bury(bury))
         for doubt in self.engine.doubts():
             self._work(self._keep(doubt))
-        self._tell_tripped()
-
-    def _tell_tripped(self, refused: Sequence[Refused] = ()) -> None:
-        tripped, section = self.engine.tripped, self.stream.section
-        if tripped is None or self._said_tripped:
-            return
-        self._said_tripped = True
-        log.error(
-            "flood_guard_tripped",
-            stream=self.stream.name,
-            limit=tripped.limit,
-            reason=tripped.why,
-            refusals=[detail for detail, _ in Counter(one.detail for one in refused).most_common(3)],
-            hint=f"mend the cause, then run `productiv-bridge resume {section}`; if the records are bad for "
-            f"good, raise sinks.{section}.flood_guard and restart, and they become dead letters",
-        )
+        self._log.tripped(self.engine.tripped)
 
     async def _bury(self, bury: Bury) -> None:
         await self._dead_letters.write(bury.refused)
@@ -381,14 +343,7 @@ class Sink:
 
     async def _keep(self, doubt: Doubt) -> None:
         batch = doubt.batch
-        log.error(
-            "records_in_doubt",
-            stream=self.stream.name,
-            app=batch.app,
-            batch=batch.id,
-            records=len(batch),
-            reason=doubt.refused[0].detail,
-        )
+        self._log.in_doubt(doubt)
         assert self._in_doubt is not None  # noqa: S101  (who keeps it has a place for it)
         await self._in_doubt.write(doubt.refused)
         await self._delivery.put_aside(batch, batch.origins, State.IN_DOUBT)

@@ -38,17 +38,17 @@ def run(
     logs.configure(settings.log.format, settings.log.level, settings.log.repeat_seconds)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            good = runner.run(_until_told(settings, only or [], once))
+            code = 0 if runner.run(_until_told(settings, only or [], once)) else 1
         except* TimeoutError:
             log.exception("shutdown_deadline_passed")
-            # Before the runner is closed: a thread still waits for Kafka, and closing would wait for the
-            # thread. What it held was not committed, so it is read again.
-            os._exit(1)
+            code = 1
         except* ClientLost:
             # In place, so that nobody is needed to do it.
             log.warning("starting_anew")
             os.execv(sys.executable, sys.orig_argv)  # noqa: S606  # the command that is running
-    raise typer.Exit(0 if good else 1)
+        # Before the runner is closed, which waits for its threads: one may wait for a Kafka that is away.
+        # What it holds was not committed, so it is read again.
+        os._exit(code)
 
 
 async def _until_told(settings: config.Settings, only: list[str], once: bool) -> bool:

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 WAITS_FOR_EVER = """
 import asyncio, threading
 from bridge import wiring
@@ -12,21 +14,26 @@ from bridge.cli import main
 async def run(settings, stop, only):
     async with asyncio.TaskGroup() as tasks:
         waiting = threading.Event()
-        tasks.create_task(asyncio.to_thread(lambda: (waiting.set(), threading.Event().wait())))
+        job = tasks.create_task(asyncio.to_thread(lambda: (waiting.set(), threading.Event().wait())))
         await asyncio.to_thread(waiting.wait)
-        raise TimeoutError
+        END
 
 wiring.run = run
 main()
 """
 
 
-def test_a_thread_that_waits_for_ever_does_not_keep_the_process() -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", WAITS_FOR_EVER, "run"], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert ended.returncode == 1
-    assert "shutdown_deadline_passed" in ended.stderr
+@pytest.mark.parametrize(
+    ("end", "code", "says"),
+    [("raise TimeoutError", 1, "shutdown_deadline_passed"), ("job.cancel()", 0, "")],
+    ids=["too late", "in order"],
+)
+def test_a_thread_that_waits_for_ever_does_not_keep_the_process(end: str, code: int, says: str) -> None:
+    script = WAITS_FOR_EVER.replace("END", end)
+    command = [sys.executable, "-c", script, "run"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == code, ended.stderr
+    assert says in ended.stderr
 
 
 LOSES_A_CLIENT_ONCE = """
