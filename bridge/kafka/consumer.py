@@ -1,13 +1,14 @@
 """The Kafka consumer of one stream: polled in its own thread, its rebalances awaited in the event loop."""
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 import structlog
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka import Consumer as KafkaConsumer
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from bridge.core.ports import Owner
 from bridge.kafka.contact import Contact
@@ -20,6 +21,7 @@ Ts = TypeVarTuple("Ts")
 log = structlog.get_logger(__name__)
 
 CLOSING_POLL_SECONDS = 0.05
+ANSWER_SECONDS, STARTS_SECONDS = 3.0, 15.0
 # What the guarantees rest on; configuration refuses to set any of these.
 FIXED: dict[str, str | int | bool] = {
     "enable.auto.commit": False,
@@ -28,6 +30,38 @@ FIXED: dict[str, str | int | bool] = {
     "partition.assignment.strategy": "cooperative-sticky",
     "isolation.level": "read_committed",
 }
+
+
+class Committed(Protocol):
+    """A client that knows what its group has committed."""
+
+    def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        """Those partitions with their offsets, negative where there is none; waits `timeout` seconds."""
+        ...
+
+
+def starts(
+    kafka: Committed, partitions: list[TopicPartition], clock: Callable[[], float] = time.monotonic
+) -> list[TopicPartition]:
+    """Where to begin with partitions: where the group has committed, else at the oldest record.
+
+    The client would find that out itself. But if the coordinator moves while it does, it never asks again,
+    and these partitions would stand still until the next rebalance. Without an answer for `STARTS_SECONDS` it
+    is left to the client all the same.
+    """
+    until = clock() + STARTS_SECONDS
+    while partitions and clock() < until:
+        try:
+            found = kafka.committed(partitions, timeout=ANSWER_SECONDS)
+        except KafkaException as error:
+            log.warning("committed_offsets_not_read", error=error.args[0].str())
+            continue
+        if all(each.error is None for each in found):
+            return [
+                each if each.offset >= 0 else TopicPartition(each.topic, each.partition, OFFSET_BEGINNING)
+                for each in found
+            ]
+    return partitions
 
 
 class Consumer:
@@ -58,6 +92,7 @@ class Consumer:
             wait_for(owner.assigned([p.partition for p in partitions]))
             # A partition that went while it was paused is still so when it comes back.
             kafka.resume(partitions)
+            kafka.incremental_assign(starts(kafka, partitions))
 
         def on_revoke(_: KafkaConsumer, partitions: list[TopicPartition]) -> None:
             offsets = wait_for(owner.revoked([p.partition for p in partitions]))

@@ -12,6 +12,7 @@ REPEATING = frozenset(
         "batch_not_accepted",
         "commit_failed",
         "commit_unanswered",
+        "committed_offsets_not_read",
         "consumer_error",
         "cursor_not_read",
         "cursor_not_written",

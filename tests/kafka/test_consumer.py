@@ -4,14 +4,12 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka import Consumer as KafkaConsumer
-from confluent_kafka import Producer, TopicPartition
 
-from bridge.kafka.consumer import Consumer
+from bridge.kafka.consumer import Consumer, starts
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
-
-pytestmark = [pytest.mark.anyio, pytest.mark.real_kafka]
 
 SECONDS = 30.0
 RECORDS = 40
@@ -59,6 +57,8 @@ async def joined(kafka: Cluster[Broker], topic: str) -> Member:
     return made
 
 
+@pytest.mark.anyio
+@pytest.mark.real_kafka
 async def test_a_partition_that_went_while_it_was_paused_is_read_when_it_comes_back(
     kafka: Cluster[Broker],
 ) -> None:
@@ -79,6 +79,8 @@ async def test_a_partition_that_went_while_it_was_paused_is_read_when_it_comes_b
     await first.consumer.close()
 
 
+@pytest.mark.anyio
+@pytest.mark.real_kafka
 async def test_a_commit_of_who_is_no_member_any_more_is_passed_over(kafka: Cluster[Broker]) -> None:
     topic = kafka.create_topic("usage", 4)
     first = await joined(kafka, topic)
@@ -94,3 +96,31 @@ async def test_a_commit_of_who_is_no_member_any_more_is_passed_over(kafka: Clust
     asking.close()
     for each in (first, second):
         await each.consumer.close()
+
+
+class Group:
+    """Tells what was committed, once the coordinator is found."""
+
+    def __init__(self, moves: int, *committed: TopicPartition) -> None:
+        self.moves = moves
+        self._committed = [*committed]
+
+    def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        self.moves -= 1
+        if self.moves >= 0:
+            raise KafkaException(KafkaError(KafkaError.NOT_COORDINATOR))
+        return self._committed
+
+
+def test_who_is_assigned_begins_where_the_group_has_committed_though_its_coordinator_moves() -> None:
+    asked = [TopicPartition("usage", 0), TopicPartition("usage", 1)]
+    group = Group(3, TopicPartition("usage", 0, 7), TopicPartition("usage", 1))
+    assert [each.offset for each in starts(group, asked)] == [7, OFFSET_BEGINNING]
+
+
+def test_without_an_answer_for_long_the_client_is_left_to_find_out_by_itself() -> None:
+    asked, seconds = [TopicPartition("usage", 0)], iter(range(1000))
+    group = Group(1000)
+    assert starts(group, asked, lambda: float(next(seconds))) is asked
+    assert group.moves > 900
+    assert starts(group, []) == []
