@@ -134,7 +134,6 @@ def test_it_ends_in_time_though_the_broker_is_gone(own_stage: Stage, own_kafka: 
     own_kafka.broker.kill()
     bridge.stop()
     assert not bridge.running
-    own_kafka.broker.start()
 
 
 def test_tokens_that_end_in_the_middle(short_tokens: Stage) -> None:
