@@ -21,7 +21,6 @@ SETTINGS = {
     "group.min.session.timeout.ms": "1000",
     # A node that a busy machine keeps waiting for longer is shut out of its own cluster for a while: then
     # there is no leader and no coordinator. After SIGKILL it waits as long until its former self is gone.
-    "broker.heartbeat.interval.ms": "500",
     "broker.session.timeout.ms": "20000",
     "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),  # a quarter of the 512 MB heap by default
 }
