@@ -101,7 +101,8 @@ def test_when_a_kafka_client_is_lost_the_others_settle_what_they_have(told: bool
         if told:
             stop.set()
         kafka = RotatingSettings(settings.kafka.client_settings)
-        await _run_until(stop, Running({}, {}, sources, None), [], [], settings, kafka)
+        async with asyncio.timeout(20):
+            await _run_until(stop, Running({}, {}, sources, None), [], [], settings, kafka)
 
     if told:
         asyncio.run(run())

@@ -21,7 +21,7 @@ Ts = TypeVarTuple("Ts")
 log = structlog.get_logger(__name__)
 
 CLOSING_POLL_SECONDS = 0.05
-ANSWER_SECONDS, STARTS_SECONDS = 3.0, 15.0
+ANSWER_SECONDS, RETRY_SECONDS, STARTS_SECONDS = 3.0, 0.5, 15.0
 # What the guarantees rest on; configuration refuses to set any of these.
 FIXED: dict[str, str | int | bool] = {
     "enable.auto.commit": False,
@@ -41,7 +41,10 @@ class Committed(Protocol):
 
 
 def starts(
-    kafka: Committed, partitions: list[TopicPartition], clock: Callable[[], float] = time.monotonic
+    kafka: Committed,
+    partitions: list[TopicPartition],
+    clock: Callable[[], float] = time.monotonic,
+    wait: Callable[[float], None] = time.sleep,
 ) -> list[TopicPartition]:
     """Where to begin with partitions: where the group has committed, else at the oldest record.
 
@@ -53,14 +56,17 @@ def starts(
     while partitions and clock() < until:
         try:
             found = kafka.committed(partitions, timeout=ANSWER_SECONDS)
+            for each in found:
+                if each.error is not None:
+                    raise KafkaException(each.error)
         except KafkaException as error:
             log.warning("committed_offsets_not_read", error=error.args[0].str())
+            wait(RETRY_SECONDS)
             continue
-        if all(each.error is None for each in found):
-            return [
-                each if each.offset >= 0 else TopicPartition(each.topic, each.partition, OFFSET_BEGINNING)
-                for each in found
-            ]
+        return [
+            each if each.offset >= 0 else TopicPartition(each.topic, each.partition, OFFSET_BEGINNING)
+            for each in found
+        ]
     return partitions
 
 
@@ -92,7 +98,10 @@ class Consumer:
             wait_for(owner.assigned([p.partition for p in partitions]))
             # A partition that went while it was paused is still so when it comes back.
             kafka.resume(partitions)
-            kafka.incremental_assign(starts(kafka, partitions))
+            try:
+                kafka.incremental_assign(starts(kafka, partitions))
+            except KafkaException as error:  # they went again meanwhile; the client is about to tell
+                log.warning("consumer_error", topic=self._topic, error=error.args[0].str())
 
         def on_revoke(_: KafkaConsumer, partitions: list[TopicPartition]) -> None:
             offsets = wait_for(owner.revoked([p.partition for p in partitions]))

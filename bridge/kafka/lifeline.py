@@ -35,6 +35,14 @@ class ClientLost(Exception):
         super().__init__("a Kafka client has lost the brokers for good, though they answer a new one")
 
 
+def _new_client_answered(settings: Mapping[str, Any]) -> bool:
+    try:
+        AdminClient({**settings}, logger=_silent).list_topics(ASKED, timeout=ASK_SECONDS)
+    except KafkaException:
+        return False
+    return True
+
+
 class Lifeline:
     """What one client knows of its answers. To be told from the thread that calls the client."""
 
@@ -42,11 +50,11 @@ class Lifeline:
         self,
         settings: Mapping[str, Any],
         clock: Callable[[], float] = time.monotonic,
-        new_client_answered: Callable[[Mapping[str, Any]], bool] | None = None,
+        new_client_answered: Callable[[Mapping[str, Any]], bool] = _new_client_answered,
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._new_client_answered = new_client_answered or _new_client_answered
+        self._new_client_answered = new_client_answered
         self._patience = max(LOST_SECONDS, 2 * float(settings.get(_BACKOFF, 0)) / 1000)
         self._next = clock()
         self._alone_since: float | None = None
@@ -71,11 +79,3 @@ class Lifeline:
             log.error("kafka_client_lost", seconds=self._patience)
             raise ClientLost
         self._next = self._clock() + BETWEEN_SECONDS
-
-
-def _new_client_answered(settings: Mapping[str, Any]) -> bool:
-    try:
-        AdminClient({**settings}, logger=_silent).list_topics(ASKED, timeout=ASK_SECONDS)
-    except KafkaException:
-        return False
-    return True

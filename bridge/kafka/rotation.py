@@ -1,4 +1,4 @@
-"""Kafka credentials that rotate: clients that live long take up a new name or password as it comes."""
+"""Kafka clients that live long: they take up credentials that rotate, and find out when they are lost."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -76,46 +76,42 @@ LIVE = frozenset({_NAME, _PASSWORD})
 """The settings that clients can take up while they live."""
 
 
-class FollowingConsumer(Consumer):
-    """A consumer for `settings`, in which `fixed` wins; it follows them if they rotate."""
+class _Long:
+    """What clients have in common that live long."""
 
-    def __init__(self, settings: Mapping[str, Any], fixed: Mapping[str, Any]) -> None:
-        super().__init__({**settings, **fixed}, logger=librdkafka_logger())
+    _lifeline: Lifeline
+
+    def _live(self: Any, settings: Mapping[str, Any]) -> None:
         self._lifeline = Lifeline(settings)
-        _follow(self, settings)
+        if isinstance(settings, RotatingSettings):
+            settings.follow(self)
 
-    def answers(self) -> bool:
+    def answers(self: Any) -> bool:
         """Whether a broker answers; waits for it for a moment.
 
         Raises:
             ClientLost: none ever will.
         """
-        return _answers(self, self._lifeline)
+        try:
+            self.list_topics(ASKED, timeout=ASK_SECONDS)
+        except KafkaException:
+            self._lifeline.unanswered()
+            return False
+        self._lifeline.answered()
+        return True
 
 
-class FollowingProducer(Producer):
+class FollowingConsumer(_Long, Consumer):
+    """A consumer for `settings`, in which `fixed` wins; it follows them if they rotate."""
+
+    def __init__(self, settings: Mapping[str, Any], fixed: Mapping[str, Any]) -> None:
+        super().__init__({**settings, **fixed}, logger=librdkafka_logger())
+        self._live(settings)
+
+
+class FollowingProducer(_Long, Producer):
     """As FollowingConsumer, for producers."""
 
     def __init__(self, settings: Mapping[str, Any], fixed: Mapping[str, Any]) -> None:
         super().__init__({**settings, **fixed}, logger=librdkafka_logger())
-        self._lifeline = Lifeline(settings)
-        _follow(self, settings)
-
-    def answers(self) -> bool:
-        """As of FollowingConsumer."""
-        return _answers(self, self._lifeline)
-
-
-def _follow(client: _Client, settings: Mapping[str, Any]) -> None:
-    if isinstance(settings, RotatingSettings):
-        settings.follow(client)
-
-
-def _answers(client: Consumer | Producer, lifeline: Lifeline) -> bool:
-    try:
-        client.list_topics(ASKED, timeout=ASK_SECONDS)
-    except KafkaException:
-        lifeline.unanswered()
-        return False
-    lifeline.answered()
-    return True
+        self._live(settings)

@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka import Consumer as KafkaConsumer
 
-from bridge.kafka.consumer import Consumer, starts
+from bridge.kafka.consumer import RETRY_SECONDS, STARTS_SECONDS, Consumer, starts
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
 
@@ -99,10 +99,11 @@ async def test_a_commit_of_who_is_no_member_any_more_is_passed_over(kafka: Clust
 
 
 class Group:
-    """Tells what was committed, once the coordinator is found."""
+    """Tells what was committed, once the coordinator is found; the time that passes is that of the waits."""
 
     def __init__(self, moves: int, *committed: TopicPartition) -> None:
         self.moves = moves
+        self.now = 0.0
         self._committed = [*committed]
 
     def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
@@ -111,16 +112,24 @@ class Group:
             raise KafkaException(KafkaError(KafkaError.NOT_COORDINATOR))
         return self._committed
 
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+    def starts(self, *partitions: TopicPartition) -> list[TopicPartition]:
+        return starts(self, [*partitions], lambda: self.now, self.wait)
+
+
+ASKED = (TopicPartition("usage", 0), TopicPartition("usage", 1))
+
 
 def test_who_is_assigned_begins_where_the_group_has_committed_though_its_coordinator_moves() -> None:
-    asked = [TopicPartition("usage", 0), TopicPartition("usage", 1)]
     group = Group(3, TopicPartition("usage", 0, 7), TopicPartition("usage", 1))
-    assert [each.offset for each in starts(group, asked)] == [7, OFFSET_BEGINNING]
+    assert [each.offset for each in group.starts(*ASKED)] == [7, OFFSET_BEGINNING]
+    assert group.now == 3 * RETRY_SECONDS
 
 
 def test_without_an_answer_for_long_the_client_is_left_to_find_out_by_itself() -> None:
-    asked, seconds = [TopicPartition("usage", 0)], iter(range(1000))
     group = Group(1000)
-    assert starts(group, asked, lambda: float(next(seconds))) is asked
-    assert group.moves > 900
-    assert starts(group, []) == []
+    assert group.starts(*ASKED) == [*ASKED]
+    assert group.now == STARTS_SECONDS
+    assert Group(1000).starts() == []

@@ -1,13 +1,14 @@
 """What there is at one moment: committed offsets, what the API holds, what was put aside."""
 
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from tests.flows.process import eventually
 from tests.matrix.api import Api
 from tests.matrix.oracle import Seen
 from tests.matrix.records import Place
@@ -127,11 +128,12 @@ def _patiently(ask: Callable[[], Asked]) -> Asked:
     """Asks until there is an answer: a broker that has just started does not know its groups yet, and one
     waits for a member that was killed.
     """
-    until = time.monotonic() + BROKER_SECONDS
-    while True:
-        try:
-            return ask()
-        except KafkaException:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.1)
+    answers: list[Asked] = []
+
+    def answered() -> bool:
+        with suppress(KafkaException):
+            answers.append(ask())
+        return bool(answers)
+
+    eventually(answered, "the broker answers", BROKER_SECONDS)
+    return answers[0]
