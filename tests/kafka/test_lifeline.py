@@ -1,10 +1,8 @@
 """A client that waits for Kafka is left alone, one that is lost for good is found out."""
 
 import pytest
-from confluent_kafka import KafkaException
 
 from bridge.kafka.lifeline import BETWEEN_SECONDS, LOST_SECONDS, ClientLost, Lifeline
-from bridge.kafka.rotation import FollowingConsumer, FollowingProducer
 
 
 class Place:
@@ -58,15 +56,3 @@ def test_who_may_wait_longer_between_tries_to_connect_has_longer() -> None:
     place.unanswered_for(lifeline, 119)
     with pytest.raises(ClientLost):
         place.unanswered_for(lifeline, 10)
-
-
-NOBODY = {"bootstrap.servers": "127.0.0.1:1"}
-
-
-@pytest.mark.parametrize(
-    "client", [FollowingProducer(NOBODY, {}), FollowingConsumer(NOBODY, {"group.id": "g"})]
-)
-def test_a_client_without_a_broker_has_no_answer(client: FollowingConsumer | FollowingProducer) -> None:
-    assert not client.answers()
-    with pytest.raises(KafkaException):
-        client.list_topics(timeout=0.1)
