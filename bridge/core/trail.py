@@ -6,6 +6,7 @@ shorter one is tried; only a window of one second goes out in several.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bridge.core import by_time
 from bridge.core.by_time import HEAD, SECOND, Bounds, head_at, head_of, is_head
@@ -54,6 +55,18 @@ def _is_head(entry: Json) -> bool:
     return is_head(entry) and isinstance(entry.get("shortened", False), bool)
 
 
+def _narrower(window: TrailWindow, seen: Sequence[Event]) -> int:
+    """Milliseconds of a shorter window, from the same begin, that should hold no more than was seen of this.
+
+    Where answers come in order of time, it ends among the events seen; else it is half as long.
+    """
+    times = [event.until for event in seen]
+    cut = times[len(times) * 3 // 4]
+    in_order = all(earlier <= later for earlier, later in pairwise(times))
+    end = cut if in_order and cut < window.end else (window.begin + window.end) // 2
+    return max((end - window.begin) // SECOND, 1) * SECOND
+
+
 class _Reading:
     """One round. What it knows of the cursor is what the loop will have written down by its next step."""
 
@@ -96,7 +109,7 @@ class _Reading:
             part = yield from window.read(self._remembered, most)
             self._rows += part.rows
             if not part.last and window.end - begin > SECOND:
-                width = max((window.end - begin) // (2 * SECOND), 1) * SECOND
+                width = _narrower(window, part.new)
                 continue
             while not part.last:
                 yield self._write(window, part.new, self._remember(part.new))

@@ -1,5 +1,6 @@
 """A trail read in windows: where rounds begin, what is asked, what goes out, and what is told."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from bridge.core.by_time import position
 from bridge.core.errors import BridgeError
 from bridge.core.polling import Ask, Gap, Page, RoundFailed
 from tests.core.rounds import ms, text
-from tests.core.trail_world import DAY, HOUR, MINUTE, NOW, SECOND, Api, Loop, begun
+from tests.core.trail_world import DAY, HOUR, MINUTE, NOW, SECOND, Api, Happened, Loop, begun
 
 # Where rounds begin
 
@@ -126,8 +127,8 @@ def test_what_goes_out_at_once_is_in_order_of_time() -> None:
     assert begun(api).ids() == ["e0", "e1", "e2", "e3", "e4"]
 
 
-def a_full_day() -> Api:
-    api = Api(page_size=50)
+def a_full_day(order: Callable[[Happened], Any] = lambda event: event.time) -> Api:
+    api = Api(page_size=50, order=order)
     for number in range(300):
         api.add(NOW - DAY + number * DAY // 300)
     return api
@@ -135,10 +136,20 @@ def a_full_day() -> Api:
 
 def test_a_full_window_is_read_in_halves() -> None:
     """A day is given up after two pages, half a day as well, and four quarters of 75 events are read."""
-    halved = begun(a_full_day(), max_window_events=100)
+    halved = begun(a_full_day(order=lambda event: -event.time), max_window_events=100)
     assert halved.ids() == [f"e{number}" for number in range(300)]
     assert [end - begin for begin, end in halved.windows()] == [86400, 43200, 21600, 21600, 21600, 21600]
     assert [write.rows for write in halved.writes] == [0, 100 + 100 + 75, 75, 75, 75]
+
+
+def test_what_was_seen_in_order_of_time_tells_how_short_a_window_must_be() -> None:
+    """All of a day happened in its last five minutes: halves would take nine tries to come there."""
+    api = Api(page_size=50)
+    for number in range(300):
+        api.add(NOW - 300 * SECOND + number * SECOND)
+    cut = begun(api, max_window_events=100)
+    assert cut.ids() == [f"e{number}" for number in range(300)]
+    assert [end - begin for begin, end in cut.windows()] == [86400, 86175, 225, 75, 75, 75]
 
 
 def test_a_round_that_dies_begins_behind_the_last_window() -> None:
