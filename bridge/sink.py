@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -120,7 +120,8 @@ class Sink:
             async with self._tasks:
                 await self._consumer.start(self, self._committed)
                 await self._receive_until_stopped()
-                await self._consumer.close()  # gives all partitions up through `revoked`, which drains
+                await self._finish_as_a_member()
+                await self._consumer.close()  # gives all partitions up through `revoked`
                 for task in self._working:
                     task.cancel()
         finally:
@@ -179,6 +180,15 @@ class Sink:
     async def revoked(self, partitions: list[int]) -> dict[int, int]:
         """Finishes what is in flight for these partitions, within the deadline, and gives them up."""
         self._metrics.rebalanced(self.stream.name, "revoked")
+        if not self._resting:
+            await self._finish(partitions)
+        offsets = {p: o for p, o in self.engine.offsets.to_commit().items() if p in partitions}
+        self._let_go(partitions)
+        self._send()
+        return offsets
+
+    async def _finish(self, partitions: Collection[int]) -> None:
+        """Delivers what can be delivered of these partitions within the deadline."""
         self.engine.close_open()
         self._send()
         ending = self._times.drain_deadline * ENDING_SHARE
@@ -190,10 +200,22 @@ class Sink:
         except TimeoutError:
             log.warning("drain_deadline_passed", stream=self.stream.name, partitions=partitions)
             await self._end_requests(ending)
-        offsets = {p: o for p, o in self.engine.offsets.to_commit().items() if p in partitions}
-        self._let_go(partitions)
-        self._send()
-        return offsets
+
+    async def _finish_as_a_member(self) -> None:
+        """Ends all requests before the group is left.
+
+        A client that leaves it in the middle of a rebalance is out at once, and others have the partitions
+        while it still gives them up: requests under way then could not even note their answers.
+        """
+
+        async def finish() -> None:
+            await self._finish(self.engine.offsets.partitions)
+            self._resting = True
+
+        finishing = self._tasks.create_task(finish())
+        while not finishing.done():
+            await self._consumer.poll(0, POLL_SECONDS)
+        await self._commit()
 
     async def _end_requests(self, seconds: float) -> None:
         """Starts no more and waits for those under way: money that is cut off in the middle is in doubt."""
@@ -202,7 +224,7 @@ class Sink:
             async with asyncio.timeout(seconds):
                 while self._working:
                     await self._progress.wait()
-        self._resting = False
+        self._resting = self._stopping.is_set()
 
     async def lost(self, partitions: list[int]) -> None:
         """Gives up partitions that another member has already."""

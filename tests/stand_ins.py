@@ -67,6 +67,9 @@ class Topic:
         self.commits: list[dict[int, int]] = []
         self.limits: list[int] = []  # what each poll asked for
         self.failure: Exception | None = None
+        self.leaving = False
+        self.may_leave = asyncio.Event()
+        self.may_leave.set()
         self.closed = False
         self._changes = changes
         self._news = asyncio.Event()  # a record or a rebalance came while a poll waits
@@ -158,6 +161,9 @@ class Topic:
         return {partition: len(self.log[partition]) for partition in self._position}
 
     async def close(self) -> None:
+        self.leaving = True
+        self._changes.happened()
+        await self.may_leave.wait()
         self._leaving = list(self._position)
         await self._rebalance()
         self.closed = True
