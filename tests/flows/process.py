@@ -133,10 +133,19 @@ class BridgeProcess:
         return books["received"] == total and books["outstanding"] == 0
 
     def metrics(self) -> bytes:
-        """Its page of metrics."""
-        with urllib.request.urlopen(f"{self.url}/metrics/", timeout=10) as answer:
-            page: bytes = answer.read()
-        return page
+        """Its page of metrics; waits for one that starts anew by itself."""
+        pages: list[bytes] = []
+
+        def answered() -> bool:
+            try:
+                with urllib.request.urlopen(f"{self.url}/metrics/", timeout=10) as answer:
+                    pages.append(answer.read())
+            except urllib.error.URLError:
+                assert self.running, "the bridge has ended"
+            return bool(pages)
+
+        eventually(answered, "the bridge tells its metrics")
+        return pages[0]
 
     def _scrape(self) -> list[Sample]:
         families = text_string_to_metric_families(self.metrics().decode())

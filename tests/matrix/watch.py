@@ -1,8 +1,8 @@
 """What there is at one moment: committed offsets, what the API holds, what was put aside."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from tests.matrix.oracle import Seen
 from tests.matrix.records import Place
 
 KAFKA_SECONDS = 30.0
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS, READ_SECONDS = 5.0, 20.0
 BROKER_SECONDS = 120.0
 """So long a broker may be away that starts again on a machine that has much to do."""
 PARKED = ".parked"
@@ -40,19 +40,31 @@ class Watch:
         self._dead, self._in_doubt = dead, in_doubt
         self._api = api
         # Asked anew who leads, as the bridge does: a broker just started may have said that nobody does.
-        settings = {
+        self._settings = {
             "bootstrap.servers": bootstrap,
             "log_level": 0,
             "topic.metadata.refresh.interval.ms": 5000,
         }
-        self._groups = {stream: Consumer({**settings, "group.id": group}) for stream, group in groups.items()}
+        self._group_ids = groups
         self._parked = {topic: stream for stream, topic in topics.items() if stream.endswith(PARKED)}
         parts = [(dead, 0), (in_doubt, 0), *((topic, p) for topic in self._parked for p in range(partitions))]
         self._read = dict.fromkeys(parts, 0)
         self._aside: dict[tuple[str, int, int], Place] = {}
+        self._connect()
+
+    def _connect(self) -> None:
+        self._groups = {
+            stream: Consumer({**self._settings, "group.id": group})
+            for stream, group in self._group_ids.items()
+        }
         # Tells of ends that are marks of transactions.
-        self._reader = Consumer({**settings, "group.id": "the-matrix", "enable.partition.eof": True})
-        self._reader.assign([TopicPartition(topic, part, 0) for topic, part in parts])
+        self._reader = Consumer({**self._settings, "group.id": "the-matrix", "enable.partition.eof": True})
+        self._reader.assign([TopicPartition(*part, at) for part, at in self._read.items()])
+
+    def _connect_anew(self) -> None:
+        """As a client may have lost all brokers for good when the only one went (`bridge.kafka.lifeline`)."""
+        self.close()
+        self._connect()
 
     def close(self) -> None:
         """Closes the connections."""
@@ -91,19 +103,26 @@ class Watch:
 
     def set_back(self, offsets: Mapping[tuple[str, int], int]) -> None:
         """Commits these offsets for the groups, which must have no member."""
-        for stream, consumer in self._groups.items():
+        for stream in self._group_ids:
             parts = [TopicPartition(self._topics[s], p, at) for (s, p), at in offsets.items() if s == stream]
             if parts:
-                _patiently(partial(consumer.commit, offsets=parts, asynchronous=False))
+                self._patiently(partial(self._commit, stream, parts))
+
+    def _commit(self, stream: str, parts: list[TopicPartition]) -> None:
+        self._groups[stream].commit(offsets=parts, asynchronous=False)
 
     def _committed_of(self, stream: str) -> list[TopicPartition]:
         parts = [TopicPartition(self._topics[stream], number) for number in range(self._partitions)]
-        return _patiently(partial(self._groups[stream].committed, parts, timeout=ANSWER_SECONDS))
+        return self._patiently(lambda: self._groups[stream].committed(parts, timeout=ANSWER_SECONDS))
 
     def _read_aside(self) -> None:
         """Reads what stands on the dead-letter, the in-doubt and the parking topics by now."""
-        ends = _patiently(lambda: {part: self._range(part)[1] for part in self._read})
+        ends = self._patiently(lambda: {part: self._range(part)[1] for part in self._read})
+        until = time.monotonic() + READ_SECONDS
         while any(at < ends[part] for part, at in self._read.items()):
+            if time.monotonic() > until:
+                self._connect_anew()
+                until = time.monotonic() + READ_SECONDS
             for message in self._reader.consume(1000, 0.05):
                 place: Any = (message.topic(), message.partition(), message.offset())
                 error = message.error()
@@ -123,17 +142,18 @@ class Watch:
         stream = streams.get(told["bridge.topic"], told["bridge.topic"])
         return stream, int(told["bridge.partition"]), int(told["bridge.offset"])
 
+    def _patiently(self, ask: Callable[[], Asked]) -> Asked:
+        """Asks until there is an answer: a broker that has just started does not know its groups yet, and one
+        waits for a member that was killed.
+        """
+        answers: list[Asked] = []
 
-def _patiently(ask: Callable[[], Asked]) -> Asked:
-    """Asks until there is an answer: a broker that has just started does not know its groups yet, and one
-    waits for a member that was killed.
-    """
-    answers: list[Asked] = []
+        def answered() -> bool:
+            try:
+                answers.append(ask())
+            except KafkaException:
+                self._connect_anew()
+            return bool(answers)
 
-    def answered() -> bool:
-        with suppress(KafkaException):
-            answers.append(ask())
-        return bool(answers)
-
-    eventually(answered, "the broker answers", BROKER_SECONDS)
-    return answers[0]
+        eventually(answered, "the broker answers", BROKER_SECONDS)
+        return answers[0]
