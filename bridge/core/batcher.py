@@ -165,6 +165,9 @@ class Batcher:
         """Sends identical records once. The repeats settle at once: the one kept stands for them all."""
         if self._identity is None:
             return
+        # Mostly one field tells them all apart, in a fifth of the time.
+        if len({doc[self._stream.identity[0]] for doc in batch.docs}) == len(batch):
+            return
         identities = list(map(self._identity, batch.docs))
         if len(set(identities)) == len(identities):
             return
