@@ -47,10 +47,12 @@ class Scene:
         groups = {name: f"{self._prefix}.{name}" for name in names}
         aside = (self._dead, self._in_doubt)
         self.watch = Watch(kafka.bootstrap, self._topics, groups, PARTITIONS, *aside, api)
+        self._producer = self._new_producer()
+
+    def _new_producer(self) -> Producer:
         # Idempotent, so that records stay where they should be when the broker goes.
-        self._producer = Producer(
-            {"bootstrap.servers": kafka.bootstrap, "enable.idempotence": True, "linger.ms": 5, "log_level": 0}
-        )
+        bootstrap = {"bootstrap.servers": self.kafka.bootstrap}
+        return Producer({**bootstrap, "enable.idempotence": True, "linger.ms": 5, "log_level": 0})
 
     def close(self) -> None:
         """Ends the bridges and removes the topics, so that a broker serves many cells."""
@@ -135,21 +137,31 @@ class Scene:
 
     def produce(self, records: Iterable[tuple[Place, Record]]) -> None:
         """Puts records where the oracle wants them."""
-        landed: dict[tuple[str, int, int], Place] = {}
-        wanted: list[Place] = []
-        for (stream, partition, offset), record in records:
-            wanted.append((stream, partition, offset))
+        left = list(records)
+        while left := self._tried(left):
+            # A client may have lost all brokers for good when the only one went (`bridge.kafka.lifeline`).
+            self._producer = self._new_producer()
+            ends = {place[:2]: self.watch.end(self._topics[place[0]], place[1]) for place, _ in left}
+            left = [(place, record) for place, record in left if place[2] >= ends[place[:2]]]
 
-            def done(error: Any, message: Any, stream: str = stream, offset: int = offset) -> None:
+    def _tried(self, records: Sequence[tuple[Place, Record]]) -> list[tuple[Place, Record]]:
+        """Those of which nobody knows whether they are on the topic, after a long time."""
+        landed: dict[Place, Place] = {}
+        for place, record in records:
+            stream, partition, _ = place
+
+            def done(error: Any, message: Any, place: Place = place) -> None:
                 assert error is None, error
-                landed[stream, message.partition(), offset] = (stream, message.partition(), message.offset())
+                landed[place] = (place[0], message.partition(), message.offset())
 
             self._producer.produce(
                 self._topics[stream], record.value, record.key.encode(), partition, on_delivery=done
             )
             self._producer.poll(0)
         self._producer.flush(BROKER_SECONDS)
-        assert [landed.get(place) for place in wanted] == wanted, "records are not where they should be"
+        astray = [place for place, at in landed.items() if place != at]
+        assert not astray, f"records are not where they should be, such as {astray[0]}"
+        return [(place, record) for place, record in records if place not in landed]
 
 
 @contextmanager

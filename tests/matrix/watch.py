@@ -1,5 +1,6 @@
 """What there is at one moment: committed offsets, what the API holds, what was put aside."""
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -46,6 +47,7 @@ class Watch:
             "topic.metadata.refresh.interval.ms": 5000,
         }
         self._group_ids = groups
+        self._lock = threading.RLock()  # on the clients, as a soak measures beside what it does
         self._parked = {topic: stream for stream, topic in topics.items() if stream.endswith(PARKED)}
         parts = [(dead, 0), (in_doubt, 0), *((topic, p) for topic in self._parked for p in range(partitions))]
         self._read = dict.fromkeys(parts, 0)
@@ -96,9 +98,13 @@ class Watch:
             if part.offset >= 0
         }
 
+    def end(self, topic: str, partition: int) -> int:
+        """The offset of the next record to come."""
+        return self._patiently(lambda: self._range((topic, partition))[1])
+
     def parked_left(self) -> int:
         """How many of the records seen on the parking topics nobody has deleted."""
-        begins = {part: self._range(part)[0] for part in self._read}
+        begins = self._patiently(lambda: {part: self._range(part)[0] for part in self._read})
         return sum(place[2] >= begins[place[:2]] for place in self._aside if place[0] in self._parked)
 
     def set_back(self, offsets: Mapping[tuple[str, int], int]) -> None:
@@ -121,7 +127,8 @@ class Watch:
         until = time.monotonic() + READ_SECONDS
         while any(at < ends[part] for part, at in self._read.items()):
             if time.monotonic() > until:
-                self._connect_anew()
+                with self._lock:
+                    self._connect_anew()
                 until = time.monotonic() + READ_SECONDS
             for message in self._reader.consume(1000, 0.05):
                 place: Any = (message.topic(), message.partition(), message.offset())
@@ -155,5 +162,6 @@ class Watch:
                 self._connect_anew()
             return bool(answers)
 
-        eventually(answered, "the broker answers", BROKER_SECONDS)
+        with self._lock:
+            eventually(answered, "the broker answers", BROKER_SECONDS)
         return answers[0]
