@@ -16,8 +16,8 @@ from bridge.core.journal import State
 from bridge.core.outcome import Accepted, Outcome, Unavailable
 from bridge.core.ports import Fenced, Membership, ParkingTopic
 from bridge.core.record import Decoder, Refused
-from bridge.core.sender import Bury, Doubt
 from bridge.core.stream import SinkStream
+from bridge.core.verdicts import Bury, Doubt
 from bridge.delivery import Delivery
 from bridge.kafka.serde import SchemaRegistryUnavailable
 from bridge.parking import ParkedApps

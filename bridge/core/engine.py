@@ -17,8 +17,9 @@ from bridge.core.offsets import Hold, Offsets
 from bridge.core.outcome import Accepted, InDoubt, Outcome, Rejected
 from bridge.core.parking import Parking, Places
 from bridge.core.record import Decoded, Doc, Origin, Refused
-from bridge.core.sender import Bury, Doubt, Sender, SendLimits, doubt
+from bridge.core.sender import Sender, SendLimits
 from bridge.core.stream import SinkStream
+from bridge.core.verdicts import Bury, Doubt, doubt
 
 
 @dataclass(frozen=True, slots=True)

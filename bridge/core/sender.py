@@ -2,16 +2,16 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import assert_never
 
 from bridge.core.backoff import Backoff
 from bridge.core.batcher import Batch, Lane, app_of
 from bridge.core.concurrency import Concurrency
-from bridge.core.offsets import Hold, Offsets
+from bridge.core.offsets import Offsets
 from bridge.core.outcome import Accepted, Denied, InDoubt, Outcome, Rejected, Throttled, Unavailable
-from bridge.core.record import Refused
+from bridge.core.verdicts import Settle, Verdict, bury, doubt
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,46 +28,6 @@ class SendLimits:
     backoff: Backoff
     keep_doubtful: bool = False
     start: int = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Settle:
-    """The API has these records."""
-
-    hold: Hold
-
-
-@dataclass(frozen=True, slots=True)
-class Bury:
-    """These records will never be delivered: they belong in the dead-letter topic, and are settled there.
-
-    `batch` is what the API rejected of a batch; None for records that were never sent.
-    """
-
-    hold: Hold
-    refused: list[Refused]
-    batch: Batch | None = None
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of their values on the topic, kept in memory until the dead-letter topic has them."""
-        return sum(len(one.origin.value() or b"") for one in self.refused)
-
-    def owned(self) -> "Bury":
-        """The same without records of partitions given up since: their next owner judges those."""
-        refused = [one for one in self.refused if one.origin.partition() in self.hold.parts]
-        return replace(self, refused=refused)
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """Nobody knows whether the API took this batch: it belongs on the in-doubt topic and is settled there."""
-
-    batch: Batch
-    refused: list[Refused]
-
-
-Verdict = Settle | Bury | Doubt
 
 
 @dataclass(slots=True)
@@ -345,14 +305,7 @@ class Sender:
             good = [index for index in range(len(batch)) if index not in bad]
             buried, rest = self._part(batch, list(bad), good)
             self._queue_first(lane, rest)
-            # Records of partitions given up since are left to the next owner, or they would be buried twice.
-            owned = buried.hold.parts
-            refused = [
-                _refused(buried, index, why, outcome)
-                for index, why in enumerate(bad.values())
-                if buried.origins[index].partition() in owned
-            ]
-            return Bury(buried.hold, refused, buried)
+            return bury(buried, bad.values(), outcome)
         # Halving finds the bad records in at most 2n - 1 requests: 1999 for a full batch of nothing but bad
         # ones, and the flood guard stops the stream long before that happens twice.
         middle = len(batch) // 2
@@ -364,31 +317,3 @@ class Sender:
         for part in parts:
             part.seal(self._topic)
         return parts
-
-
-def doubt(batch: Batch, outcome: InDoubt) -> Doubt:
-    """Every record of a batch, to be put aside; `outcome` says why."""
-    refused = [
-        Refused(
-            origin=origin,
-            reason="in_doubt",
-            detail=outcome.reason,
-            status=outcome.status,
-            attempts=batch.attempts,
-            batch_id=batch.id,
-        )
-        for origin in batch.origins
-    ]
-    return Doubt(batch, refused)
-
-
-def _refused(batch: Batch, index: int, reason: str, outcome: Rejected) -> Refused:
-    return Refused(
-        origin=batch.origins[index],
-        reason="rejected",
-        detail=reason,
-        status=outcome.status,
-        excerpt=outcome.excerpt,
-        attempts=batch.attempts,
-        batch_id=batch.id,
-    )

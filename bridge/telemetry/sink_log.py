@@ -10,8 +10,8 @@ from bridge.core.flood_guard import Trip
 from bridge.core.gate import Finding
 from bridge.core.outcome import Outcome
 from bridge.core.record import Refused
-from bridge.core.sender import Doubt
 from bridge.core.stream import SinkStream
+from bridge.core.verdicts import Doubt
 
 log = structlog.get_logger(__name__)
 

@@ -23,7 +23,7 @@ from bridge.core.outcome import (
     Unavailable,
 )
 from bridge.core.record import Origin
-from bridge.core.sender import Bury
+from bridge.core.verdicts import Bury
 from tests.core.records import STREAM, At, limits
 from tests.core.topic import PARTITIONS, Produced, Topic
 

@@ -11,8 +11,8 @@ from bridge.core.engine import Engine
 from bridge.core.gate import Finding, GateBounds
 from bridge.core.outcome import Accepted, InDoubt, Outcome, Rejected, Throttled, Unavailable
 from bridge.core.record import Doc
-from bridge.core.sender import Bury
 from bridge.core.stream import Operation, SinkStream
+from bridge.core.verdicts import Bury
 from bridge.streams.snapshots import SnapshotRules, Snapshots
 from tests.core.records import Thing, limits
 from tests.core.topic import PARTITIONS, Produced, Topic

@@ -23,8 +23,8 @@ from bridge.core.outcome import (
     Throttled,
     Unavailable,
 )
-from bridge.core.sender import Bury
 from bridge.core.stream import LaneBy
+from bridge.core.verdicts import Bury
 from tests.core.records import STREAM, At, engine, limits, run_of
 
 DOWN = Unavailable("connection refused")
