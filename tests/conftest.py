@@ -1,4 +1,4 @@
-"""The Kafka that tests get. CONTRIBUTING.md says how it is found.
+"""The Kafka that tests get, and what holds for all tests. CONTRIBUTING.md says how Kafka is found.
 
     kafka       Apache Kafka, shared by all tests of the run     skipped if there is none, by reason
     own_kafka   Apache Kafka for this test alone, to stop, kill and pause
@@ -27,6 +27,12 @@ from tests.kafka_broker.secured import Secured
 # How long an example takes depends on what else the machine does, and is no property of the code.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The event loop of asynchronous tests."""
+    return "asyncio"
 
 
 @pytest.fixture(autouse=True)

@@ -15,11 +15,6 @@ NOON = "2026-01-01T12:00:00+00:00"
 CRM = RegisteredApp("CRM", "app-1", NOON)
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class World:
     """Memory, turn and Productiv, and what was done to them in order."""
 

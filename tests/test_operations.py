@@ -16,11 +16,6 @@ pytestmark = pytest.mark.anyio
 OPERATION = Operation.PUBLISH_USERS
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Over(Exception):
     """So many seconds have passed."""
 

@@ -22,11 +22,6 @@ NOISE = b"\xff noise"
 DOWN = Unavailable("connection refused")
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def thing(number: int, app: str = "a") -> dict[str, Any]:
     return {"app": app, "id": number}
 

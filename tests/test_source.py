@@ -39,11 +39,6 @@ pytestmark = pytest.mark.anyio
 NAME = "audit_events"
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 OURS, NOT_OURS = 3, 4
 NOW = 1_767_225_600.0
 NOW_MS = int(NOW * 1000)

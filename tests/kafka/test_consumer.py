@@ -15,11 +15,6 @@ SECONDS = 30.0
 RECORDS = 40
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Member:
     """Remembers which partitions it has, and which records came from them."""
 

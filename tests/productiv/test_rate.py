@@ -8,11 +8,6 @@ from bridge.productiv.rate import Rate
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def test_turns_are_apart_and_what_was_waited_adds_up() -> None:
     rate = Rate(50.0, time.monotonic)
     await asyncio.gather(*(rate.turn() for _ in range(3)))
