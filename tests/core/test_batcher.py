@@ -10,6 +10,7 @@ from bridge.core.books import Books
 from bridge.core.offsets import Offsets
 from bridge.core.record import Decoded, Deletion
 from bridge.core.stream import Deletions, Operation, SinkStream
+from tests.core.batches import ids
 from tests.core.records import STREAM, At, Thing, decoded, run_of
 
 ORDERED = replace(
@@ -36,10 +37,6 @@ class Bench:
 
     def add(self, records: Decoded, now: float = 0.0) -> list[Batch]:
         return self.batcher.add(records, now)
-
-
-def ids(batch: Batch) -> list[int]:
-    return [doc["id"] for doc in batch.docs]
 
 
 def test_closes_by_count() -> None:
