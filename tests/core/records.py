@@ -89,3 +89,8 @@ def decoded(*records: tuple[int, int, str, int], refused: tuple[tuple[int, int],
 def run_of(count: int, app: str = "a", start: int = 0, partition: int = 0) -> Decoded:
     """So many distinct records of one app, one after the other on one partition."""
     return decoded(*((partition, start + n, app, start + n) for n in range(count)))
+
+
+def noise(count: int, start: int = 0) -> Decoded:
+    """So many records that do not decode."""
+    return decoded(refused=tuple((0, start + n) for n in range(count)))
