@@ -4,9 +4,10 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bridge.core.backoff import Backoff
 from bridge.core.engine import Engine, EngineLimits
 from bridge.core.outcome import Accepted, Outcome
 from bridge.core.ports import Owner
@@ -20,6 +21,18 @@ from tests.core.records import STREAM, limits
 
 PATIENCE = 20.0
 NAP = 0.005  # the topic returns from a poll at least so often, in seconds
+NEVER = 10**6  # seconds, or records
+NOISE = b"\xff noise"
+
+
+def thing(number: int, app: str = "a") -> dict[str, Any]:
+    return {"app": app, "id": number}
+
+
+def at_once(**changes: Any) -> EngineLimits:
+    """Each record is a batch, so it goes as soon as it came; retries come after 5 ms."""
+    made = limits(max_records=1, **changes)
+    return replace(made, send=replace(made.send, backoff=Backoff(0.01, 0.01)))
 
 
 class Changes:
@@ -275,6 +288,11 @@ class Setting:
     async def until(self, holds: Callable[[], object]) -> None:
         """Waits until it holds."""
         await self.changes.until(holds)
+
+    @property
+    def settled(self) -> bool:
+        """Whether something was received, and nothing of it is outstanding."""
+        return self.engine.books.received > 0 and self.engine.offsets.outstanding == 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
