@@ -1,12 +1,15 @@
-"""An API of workflows and executions to play rounds against; it changes only when told to."""
+"""An API of workflows and executions to play rounds against, and what a test reads of a round.
+
+The API changes only when told to.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from bridge.core.polling import Ask, Page
+from bridge.core.polling import Ask, Emission, Page
 from bridge.core.record import Doc
 from bridge.core.stream import Operation
-from tests.core.rounds import ms, rows, text
+from tests.core.rounds import Player, ms, rows, text
 
 
 @dataclass
@@ -80,3 +83,37 @@ class ExecutionsApi:
         users = [{"email": email, "actionedOutcome": said} for email, said in execution.users.items()]
         row = {"executionId": execution.id, "status": execution.status, "users": users}
         return rows({**row, "revision": execution.revision})
+
+
+def api(**fields: Any) -> ExecutionsApi:
+    """With one workflow."""
+    made = ExecutionsApi(**fields)
+    made.workflow("w", workflowName="Leavers", applicationId="7", status="active")
+    return made
+
+
+def asked(player: Player, operation: Operation) -> list[Ask]:
+    return [ask for ask in player.asked if ask.operation is operation]
+
+
+def looked_at(player: Player) -> list[str]:
+    """The executions whose details the last round asked for."""
+    return [ask.place["execution"] for ask in asked(player, Operation.GET_EXECUTION)]
+
+
+def windows(player: Player) -> list[tuple[str, str]]:
+    """The times between which the last round asked for lists."""
+    lists = asked(player, Operation.LIST_EXECUTIONS)
+    return [(ask.parameters["startTime"], ask.parameters["endTime"]) for ask in lists]
+
+
+def states(emissions: list[Emission]) -> list[tuple[str, int, str]]:
+    """Key, number and status of each execution that went out."""
+    docs = [(e.key, e.doc) for e in emissions if e.output == "executions"]
+    return [(key, doc["sequence"], doc["status"]) for key, doc in docs if doc is not None]
+
+
+def users(emissions: list[Emission]) -> list[tuple[str, int, str | None]]:
+    """Key, number and outcome of each user that went out."""
+    docs = [(e.key, e.doc) for e in emissions if e.output == "execution_users"]
+    return [(key, doc["sequence"], doc.get("actionedOutcome")) for key, doc in docs if doc is not None]

@@ -19,8 +19,10 @@ from bridge.core.polling import (
 )
 from bridge.core.record import Doc
 
-Answer = Callable[[Ask], Page | None]
+SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
+NOW = 1_767_225_600_000  # 2026-01-01
 
+Answer = Callable[[Ask], Page | None]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -10,8 +10,8 @@ from bridge.core.entries import FORMAT
 from bridge.core.errors import BridgeError
 from bridge.core.polling import Cursor, Page, RoundFailed, SourceStream, Write
 from bridge.streams import SOURCES
+from tests.core.rounds import NOW
 
-NOW = 1_767_225_600_000
 HEAD = {"format": FORMAT, "position": NOW, "floor": NOW, "shortened": False}
 RUNS = {"digest": "d", "summary": "s", "format": FORMAT, "sequence": 1, "parts": "", "open": True}
 LISTED = {"executionId": "e", "workflowId": "w", "startTime": 1}

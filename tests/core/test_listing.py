@@ -15,11 +15,9 @@ from bridge.core.record import Doc
 from bridge.core.stream import Operation
 from bridge.streams.apps import APPS
 from bridge.streams.workflows import WORKFLOWS
-from tests.core.rounds import Player, rows
+from tests.core.rounds import HOUR, NOW, Player, rows
 
 FIXTURES = Path(__file__).parent / "fixtures"
-NOW = 1_767_225_600_000
-HOUR = 3_600_000
 
 
 class Portfolio:

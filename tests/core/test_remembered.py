@@ -7,8 +7,8 @@ import pytest
 
 from bridge.core.by_time import position
 from bridge.core.polling import Shortened
-from tests.core.rounds import text
-from tests.core.trail_world import DAY, HOUR, MINUTE, NOW, SECOND, Api, Loop, begun
+from tests.core.rounds import DAY, HOUR, MINUTE, NOW, SECOND, text
+from tests.core.trail_world import Api, Loop, begun
 
 
 def test_late_events_go_out_once_and_tell_how_late() -> None:

@@ -8,8 +8,8 @@ import pytest
 from bridge.core.by_time import position
 from bridge.core.errors import BridgeError
 from bridge.core.polling import Ask, Gap, Page, RoundFailed
-from tests.core.rounds import ms, text
-from tests.core.trail_world import DAY, HOUR, MINUTE, NOW, SECOND, Api, Happened, Loop, begun
+from tests.core.rounds import DAY, HOUR, MINUTE, NOW, SECOND, ms, text
+from tests.core.trail_world import Api, Happened, Loop, begun
 
 # Where rounds begin
 

@@ -5,8 +5,8 @@ from bisect import bisect_left
 from functools import lru_cache
 
 from bridge.core.polling import Ask, Emission, Page, Write
-from tests.core.rounds import ms, text
-from tests.core.trail_world import DAY, HOUR, NOW, SECOND, Loop
+from tests.core.rounds import DAY, HOUR, NOW, SECOND, ms, text
+from tests.core.trail_world import Loop
 
 PAGE, MOST, REMEMBERED = 500, 2_000, 50_000
 # Few on most days, many in four hours, and 30,000 in one second.

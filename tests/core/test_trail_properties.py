@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bridge.core.by_time import position
 from bridge.core.polling import Ask, Gap, Page
-from tests.core.trail_world import MINUTE, NOW, SECOND, Api, Happened, Loop
+from tests.core.rounds import MINUTE, NOW, SECOND
+from tests.core.trail_world import Api, Happened, Loop
 
 OVERLAP, SKEW, AGE, MOST = MINUTE, 10 * SECOND, 60 * MINUTE, 5
 IN_ONE_SECOND = 12

@@ -13,12 +13,9 @@ from bridge.core.record import Doc
 from bridge.core.stream import Operation
 from bridge.streams.executions import EXECUTIONS
 from tests.core.executions_api import Execution, ExecutionsApi
-from tests.core.rounds import Player, ms, text
+from tests.core.rounds import DAY, HOUR, MINUTE, Player, ms, text
 
 NOW = 1_767_225_600_123
-MINUTE = 60_000
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
 PEOPLE = ("ann@example.com", "bob@example.com")
 
 Record = tuple[str | None, int | None, frozenset[tuple[str, str]]]

@@ -12,10 +12,8 @@ from bridge.core.record import Doc
 from bridge.core.shape import JSON, MOMENT, TEXT, Object
 from bridge.core.stream import Operation
 from bridge.core.trail_window import Trail
-from tests.core.rounds import Answer, Player, ms, text
+from tests.core.rounds import DAY, MINUTE, NOW, SECOND, Answer, Player, ms, text
 
-SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
-NOW = 1_767_225_600_000  # 2026-01-01
 FORM = Object({"id": TEXT, "time": MOMENT, "details": JSON})
 TRAIL = Trail(Operation.GET_AUDIT_EVENTS, "events", FORM, id_field="id", time_field="time")
 
