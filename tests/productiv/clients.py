@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx2 as httpx
+from anyio import wait_all_tasks_blocked
 
 from bridge.core.outcome import Outcome
 from bridge.core.stream import Operation
@@ -17,6 +18,7 @@ EVENT = {"timestamp": 1_700_000_000_000, "email": "ann@example.com", "eventName"
 SECRET = "s3cret-of-the-client"
 API = "https://api.test"
 TOKEN_URL = "https://login.test/token"
+SAID = "no access token: the token endpoint answered"  # followed by the status
 SETTINGS = ClientSettings(
     api_url=API,
     token_url=TOKEN_URL,
@@ -59,6 +61,12 @@ Handler = Callable[[httpx.Request], httpx.Response]
 
 async def _at_once(request: httpx.Request) -> None:
     """Holds no request up."""
+
+
+async def once_all_wait(request: httpx.Request) -> None:
+    """Holds a token request up until every other caller waits for something."""
+    if request.url.host == "login.test":
+        await wait_all_tasks_blocked()
 
 
 class Service:

@@ -1,19 +1,22 @@
-import asyncio
+"""How a token is asked for, and what each answer of the token endpoint comes to."""
+
 import base64
 from typing import Any
 from urllib.parse import parse_qs
 
 import httpx2 as httpx
 import pytest
-from anyio import wait_all_tasks_blocked
 
 from bridge.core.errors import ConfigError
-from bridge.core.outcome import Accepted, Denied, InDoubt, Throttled, Unavailable
+from bridge.core.outcome import Accepted, Denied, Throttled, Unavailable
 from bridge.productiv.auth import Credentials
-from tests.productiv.clients import EVENT, SECRET, USAGE, HandClock, Service, publish
+from tests.productiv.clients import SAID, SECRET, HandClock, Service, publish
 
 pytestmark = pytest.mark.anyio
 SCOPE = "https://api.productiv.com/connector.write"
+
+
+# -- asking --------------------------------------------------------------------------------------------------
 
 
 async def test_credentials_go_in_the_form_by_default() -> None:
@@ -52,198 +55,6 @@ async def test_odd_characters_of_a_secret_arrive_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("claimed", "renewed_after"),
-    [
-        (3600, 3540),  # 60 s ahead
-        (10, 9),  # a tenth ahead
-        ("3600", 3540),
-        (3600.9, 3540),
-        (10**9, 86_340),  # a day at most
-        (0, 54),  # assumed: a minute
-        (-5, 54),
-        (None, 54),
-        (True, 54),
-    ],
-)
-async def test_a_token_is_renewed_ahead_of_its_end_and_not_before(claimed: Any, renewed_after: float) -> None:
-    clock = HandClock()
-    service = Service()
-    service.lives = claimed
-    async with service.client(clock) as client:
-        await publish(client)
-        clock.now += renewed_after - 0.5
-        await publish(client)
-        assert service.bearers == ["t-1", "t-1"]
-        clock.now += 0.5
-        await publish(client)
-        assert service.bearers == ["t-1", "t-1", "t-2"]
-
-
-async def test_a_life_that_is_not_named_is_assumed() -> None:
-    clock = HandClock()
-    service = Service(on_token=lambda request: httpx.Response(200, json={"access_token": "t"}))
-    async with service.client(clock) as client:
-        await publish(client)
-        clock.now += 53
-        await publish(client)
-    assert len(service.tokens) == 1
-
-
-async def test_the_life_counts_from_before_the_token_was_asked_for() -> None:
-    clock = HandClock()
-
-    def slow(request: httpx.Request) -> httpx.Response:
-        clock.now += 20
-        return service.grant(request)
-
-    service = Service(on_token=slow)
-    service.lives = 100
-    async with service.client(clock) as client:
-        await publish(client)
-        assert client.token_expires_in == 80
-
-
-async def once_all_wait(request: httpx.Request) -> None:
-    """Holds a token request up until every other caller waits for something."""
-    if request.url.host == "login.test":
-        await wait_all_tasks_blocked()
-
-
-async def test_one_caller_gets_the_token_while_the_others_wait() -> None:
-    service = Service()
-    service.before = once_all_wait
-    async with service.client() as client:
-        outcomes = await asyncio.gather(*(publish(client) for _ in range(20)))
-    assert outcomes == [Accepted()] * 20
-    assert len(service.tokens) == 1
-
-
-async def test_those_who_wait_share_a_failure_too() -> None:
-    service = Service(on_token=lambda request: httpx.Response(500))
-    service.before = once_all_wait
-    async with service.client() as client:
-        outcomes = await asyncio.gather(*(publish(client) for _ in range(20)))
-        assert {type(outcome) for outcome in outcomes} == {Unavailable}
-        assert len(service.tokens) == 1
-        await publish(client)
-        assert len(service.tokens) == 2
-
-
-async def test_a_caller_that_gives_up_leaves_the_renewal_to_the_next() -> None:
-    asked = asyncio.Event()
-
-    async def first_hangs(request: httpx.Request) -> None:
-        if not asked.is_set():
-            asked.set()
-            await asyncio.Event().wait()
-
-    service = Service()
-    service.before = first_hangs
-    async with service.client() as client:
-        first = asyncio.create_task(publish(client))
-        await asked.wait()
-        second = asyncio.create_task(publish(client))
-        await wait_all_tasks_blocked()
-        first.cancel()
-        assert await second == Accepted()
-
-
-def refuses(*bearers: str, status: int = 401) -> Any:
-    def on_api(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(status if request.headers["authorization"][7:] in bearers else 200)
-
-    return on_api
-
-
-@pytest.mark.parametrize("status", [401, 403])
-async def test_a_refused_token_is_renewed_once_and_the_call_made_again(status: int) -> None:
-    service = Service(refuses("t-1", status=status))
-    async with service.client() as client:
-        assert await publish(client) == Accepted()
-    assert service.bearers == ["t-1", "t-2"]
-    first, second = service.api
-    assert first.content == second.content
-    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
-
-
-@pytest.mark.parametrize("status", [401, 403])
-async def test_a_fresh_token_that_is_refused_too_ends_the_call(status: int) -> None:
-    service = Service(refuses("t-1", "t-2", status=status))
-    async with service.client() as client:
-        outcome = await publish(client)
-        assert isinstance(outcome, Denied)
-        assert outcome.status == status
-        assert service.bearers == ["t-1", "t-2"]
-        assert len(service.tokens) == 2
-        # The next call starts from what is held and gets its own fresh token.
-        assert await publish(client) == Accepted()
-        assert service.bearers == ["t-1", "t-2", "t-2", "t-3"]
-
-
-async def test_other_refusals_cost_no_token() -> None:
-    service = Service(refuses("t-1", status=402))
-    async with service.client() as client:
-        assert isinstance(await publish(client), Denied)
-    assert len(service.tokens) == 1
-
-
-async def test_callers_refused_with_the_same_token_share_one_renewal() -> None:
-    arrived = 0
-    all_here = asyncio.Event()
-
-    async def together(request: httpx.Request) -> None:
-        """Lets the old token be refused once all twenty have sent it, so that none can know better."""
-        nonlocal arrived
-        if request.url.host == "api.test" and request.headers["authorization"] == "Bearer t-1":
-            arrived += 1
-            if arrived == 20:
-                all_here.set()
-            await all_here.wait()
-        await once_all_wait(request)
-
-    service = Service(refuses("t-1"))
-    service.before = together
-    async with service.client() as client:
-        outcomes = await asyncio.gather(*(publish(client) for _ in range(20)))
-    assert outcomes == [Accepted()] * 20
-    assert len(service.tokens) == 2
-
-
-async def test_a_token_refused_late_does_not_cost_the_newer_one() -> None:
-    first_sent = asyncio.Event()
-    let_first_fail = asyncio.Event()
-
-    async def late_hangs(request: httpx.Request) -> None:
-        if (
-            request.headers.get("idempotency-key") == "late"
-            and request.headers["authorization"] == "Bearer t-1"
-        ):
-            first_sent.set()
-            await let_first_fail.wait()
-
-    service = Service(refuses("t-1"))
-    service.before = late_hangs
-    async with service.client() as client:
-        late = asyncio.create_task(client.publish(USAGE, "app-1", [EVENT], "late"))
-        await first_sent.wait()
-        assert await publish(client) == Accepted()  # renews
-        let_first_fail.set()
-        assert await late == Accepted()
-    assert len(service.tokens) == 2
-
-
-async def test_a_rotated_secret_is_read_for_the_next_token() -> None:
-    secrets = ["old", "new"]
-    service = Service(refuses("t-1"))
-    async with service.client(credentials=lambda: Credentials("the-id", secrets.pop(0))) as client:
-        await publish(client)
-    assert [parse_qs(request.content.decode())["client_secret"] for request in service.tokens] == [
-        ["old"],
-        ["new"],
-    ]
-
-
-@pytest.mark.parametrize(
     ("error", "reason"),
     [
         (ConfigError("client_secret_file: not there"), "client_secret_file: not there"),
@@ -264,7 +75,7 @@ async def test_credentials_that_cannot_be_read_pause_and_do_not_raise(error: Exc
     assert service.tokens == service.api == []
 
 
-SAID = "no access token: the token endpoint answered"
+# -- answers -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -352,95 +163,3 @@ async def test_a_wait_asked_for_by_the_token_endpoint_is_kept_by_all() -> None:
         service.on_token = service.grant
         clock.now += 40
         assert await publish(client) == Accepted()
-
-
-async def test_a_token_that_cannot_be_renewed_ahead_of_time_is_used_to_its_end() -> None:
-    clock = HandClock()
-    service = Service()
-    async with service.client(clock) as client:
-        await publish(client)
-        service.on_token = lambda request: httpx.Response(500)
-        clock.now += 3541
-        assert await publish(client) == Accepted()
-        assert await publish(client) == Accepted()
-        assert len(service.tokens) == 2, "a pause is kept between tries"
-        clock.now += 5
-        assert await publish(client) == Accepted()
-        assert len(service.tokens) == 3
-        clock.now += 54
-        assert isinstance(await publish(client), Unavailable)
-        assert isinstance(await publish(client), Unavailable)
-        assert len(service.tokens) == 5, (
-            "without a token there is no pause: how to wait is the caller's affair"
-        )
-        assert service.bearers == ["t-1"] * 4
-
-
-async def test_a_token_refused_while_it_cannot_be_renewed_costs_no_second_try() -> None:
-    clock = HandClock()
-    service = Service()
-    async with service.client(clock) as client:
-        await publish(client)
-        service.on_api = refuses("t-1")
-        service.on_token = lambda request: httpx.Response(500)
-        clock.now += 3541
-        assert await publish(client) == Unavailable(f"{SAID} 500", 500)
-    assert len(service.tokens) == 2
-
-
-async def test_a_token_refused_after_a_reset_is_renewed_all_the_same() -> None:
-    def reset_and_refuse(request: httpx.Request) -> httpx.Response:
-        if request.headers["authorization"] == "Bearer t-2":
-            return httpx.Response(200)
-        client.reset()
-        return httpx.Response(401)
-
-    service = Service(reset_and_refuse)
-    async with service.client() as client:
-        assert await publish(client) == Accepted()
-
-
-async def test_what_is_held_can_be_asked() -> None:
-    clock = HandClock()
-    service = Service()
-    async with service.client(clock) as client:
-        assert (client.token_held, client.token_expires_in, client.token_age) == (False, None, None)
-        assert await client.ensure_token(USAGE) is None
-        assert (client.token_held, client.token_expires_in, client.token_age) == (True, 3600.0, 0.0)
-        assert service.api == []
-        clock.now += 3600
-        assert (client.token_held, client.token_expires_in, client.token_age) == (False, 0.0, 3600.0)
-        service.on_token = lambda request: httpx.Response(401)
-        assert await client.ensure_token(USAGE) == Denied(401, f"{SAID} 401; check its address")
-        assert not client.token_held
-
-
-async def test_reset_forgets_token_and_wait() -> None:
-    service = Service()
-    async with service.client() as client:
-        await publish(client)
-        client.reset()
-        assert (client.token_held, client.token_expires_in) == (False, None)
-        service.on_token = lambda request: httpx.Response(429, headers={"retry-after": "60"})
-        await publish(client)
-        service.on_token = service.grant
-        client.reset()
-        assert await publish(client) == Accepted()
-    assert service.bearers == ["t-1", "t-2"]
-
-
-async def test_a_token_refused_for_good_leaves_none_held() -> None:
-    service = Service(refuses("t-1"))
-    async with service.client() as client:
-        service.on_token = lambda request: (
-            service.grant(request) if not service.granted else httpx.Response(500)
-        )
-        assert isinstance(await publish(client), Unavailable)
-        assert not client.token_held
-
-
-async def test_an_answer_in_doubt_is_not_sent_again_here() -> None:
-    service = Service(lambda request: httpx.Response(500))
-    async with service.client() as client:
-        assert isinstance(await publish(client), InDoubt)
-    assert len(service.api) == 1
