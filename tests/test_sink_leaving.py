@@ -1,29 +1,21 @@
 """A sink leaves its group with nothing under way: others may have its partitions before it gives them up."""
 
 import asyncio
-from dataclasses import replace
 from time import monotonic
 
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.core.backoff import Backoff
-from bridge.core.outcome import Unavailable
-from tests.core.records import limits
-from tests.stand_ins import Setting
+from tests.core.batches import DOWN
+from tests.stand_ins import NEVER, NOISE, Setting, at_once, thing
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def test_it_stays_a_member_until_its_requests_are_over() -> None:
-    setting = Setting(limits(max_records=1), commit_interval=1e6)
+    setting = Setting(at_once(), commit_interval=NEVER)
     setting.api.open.clear()
-    setting.topic.produce({"app": "a", "id": 1}, {"app": "a", "id": 2})
+    setting.topic.produce(thing(1), thing(2))
     async with setting.running():
         await setting.until(lambda: len(setting.api.keys) == 2)
         setting.sink.stop()
@@ -40,10 +32,10 @@ async def test_it_stays_a_member_until_its_requests_are_over() -> None:
 
 
 async def test_a_partition_that_goes_meanwhile_is_given_up_as_ever() -> None:
-    setting = Setting(limits(max_records=1), partitions=(0, 1))
+    setting = Setting(at_once(), partitions=(0, 1))
     setting.api.open.clear()
-    setting.topic.produce({"app": "a", "id": 1})
-    setting.topic.produce({"app": "b", "id": 2}, partition=1)
+    setting.topic.produce(thing(1))
+    setting.topic.produce(thing(2, "b"), partition=1)
     async with setting.running():
         await setting.until(lambda: len(setting.api.keys) == 2)
         setting.sink.stop()
@@ -54,9 +46,9 @@ async def test_a_partition_that_goes_meanwhile_is_given_up_as_ever() -> None:
 
 
 async def test_it_waits_for_what_does_not_end_once() -> None:
-    setting = Setting(limits(max_records=1), drain_deadline=0.05)
+    setting = Setting(at_once(), drain_deadline=0.05)
     setting.dead_letters.open.clear()
-    setting.topic.produce(b"\xff noise")
+    setting.topic.produce(NOISE)
     with capture_logs() as logs:
         async with setting.running():
             await setting.until(lambda: setting.engine.books.received)
@@ -65,13 +57,11 @@ async def test_it_waits_for_what_does_not_end_once() -> None:
 
 @pytest.mark.parametrize("revoked_meanwhile", [False, True])
 async def test_while_it_leaves_no_request_begins(revoked_meanwhile: bool) -> None:
-    made = limits(max_records=1)
-    made = replace(made, send=replace(made.send, backoff=Backoff(0.01, 0.01)))
-    setting = Setting(made, partitions=(0, 1), drain_deadline=0.05)
-    setting.api.answer = lambda app, docs: Unavailable("connection refused")
+    setting = Setting(at_once(), partitions=(0, 1), drain_deadline=0.05)
+    setting.api.answer = lambda app, docs: DOWN
     setting.dead_letters.open.clear()
-    setting.topic.produce({"app": "a", "id": 1})
-    setting.topic.produce(b"\xff noise", partition=1)
+    setting.topic.produce(thing(1))
+    setting.topic.produce(NOISE, partition=1)
     setting.topic.may_leave.clear()
     async with setting.running():
         await setting.until(lambda: setting.engine.wake_at() is not None)
