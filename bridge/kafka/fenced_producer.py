@@ -13,6 +13,11 @@ from bridge.kafka.rotation import FollowingProducer
 log = structlog.get_logger(__name__)
 
 CALL_SECONDS = 30.0
+# A commit without an answer is asked about again so often, with a look at whether the client is lost.
+COMMIT_SECONDS = 5.0
+# A record that is not acknowledged for so long is given up, and its transaction begun anew: now and then one
+# is stuck for as long as the client allows, though the broker has been back for long.
+RECORD_SECONDS = 20.0
 FULL_SECONDS = 1.0
 FIXED: dict[str, Any] = {
     "enable.idempotence": True,
@@ -59,7 +64,8 @@ class FencedProducer:
     def __init__(self, settings: Mapping[str, Any], transactional_id: str) -> None:
         self.fenced = False
         """Whether another has opened the id, or Kafka allows no more for good. Nothing is written then."""
-        self._producer = FollowingProducer(settings, {**FIXED, "transactional.id": transactional_id})
+        own = {"transactional.id": transactional_id, "message.timeout.ms": int(RECORD_SECONDS * 1000)}
+        self._producer = FollowingProducer(settings, {**FIXED, **own})
 
     def open(self) -> None:
         """To be called once, before all else: from here on an earlier owner of the id is refused.
@@ -143,7 +149,7 @@ class FencedProducer:
     def _commit(self) -> None:
         while True:
             try:
-                self._producer.commit_transaction(CALL_SECONDS)
+                self._producer.commit_transaction(COMMIT_SECONDS)
             except KafkaException as error:
                 if error.args[0].retriable():
                     # Nobody knows yet whether it was committed; asking again tells.

@@ -1,14 +1,17 @@
 """A transaction is there as a whole or not at all, and only from the newest owner of its id."""
 
+from threading import Thread
 from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
 from bridge.core.errors import BridgeError
+from bridge.kafka import fenced_producer
 from bridge.kafka.fenced_producer import FencedProducer, ProducerRecord
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
+from tests.kafka_broker.mock import MockBroker
 
 
 def opened(kafka: Cluster[Broker], name: str, **settings: Any) -> FencedProducer:
@@ -139,3 +142,22 @@ def test_a_record_without_a_key_for_a_compacted_topic_is_told(kafka: Cluster[Bro
     topic = kafka.create_topic(cleanup_policy="compact")
     with pytest.raises(BridgeError, match="a compacted topic needs a key"):
         opened(kafka, kafka.unique("writer")).write([ProducerRecord(topic, None, b"v")])
+
+
+def test_a_record_that_gets_nowhere_is_given_up_long_before_its_transaction(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fenced_producer, "RECORD_SECONDS", 1.0)
+    monkeypatch.setattr(fenced_producer, "COMMIT_SECONDS", 0.2)
+    monkeypatch.setattr(fenced_producer, "CALL_SECONDS", 1.0)
+    broker = MockBroker()
+    broker.create(["topic"])
+    producer = FencedProducer({"bootstrap.servers": broker.bootstrap, "log_level": 0}, "writer")
+    producer.open()
+    assert producer.write([ProducerRecord("topic", None, b"there")]) is None
+    broker.close()
+    told: list[str | None] = []
+    writer = Thread(target=lambda: told.append(producer.write([ProducerRecord("topic", None, b"nowhere")])))
+    writer.start()
+    writer.join(30)
+    assert told not in ([], [None])

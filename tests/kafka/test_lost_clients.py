@@ -59,6 +59,7 @@ def town(monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
     monkeypatch.setattr(lifeline, "LOST_SECONDS", 1.0)
     monkeypatch.setattr(lifeline, "BETWEEN_SECONDS", 0.2)
     monkeypatch.setattr(fenced_producer, "CALL_SECONDS", 1.0)
+    monkeypatch.setattr(fenced_producer, "COMMIT_SECONDS", 0.5)
     monkeypatch.setattr(parking, "ANSWER_SECONDS", 1.0)
     monkeypatch.setattr(dead_letters, "DELIVERY_SECONDS", 1)
     monkeypatch.setitem(dead_letters.FIXED, "message.timeout.ms", 1000)
