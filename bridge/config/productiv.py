@@ -104,8 +104,8 @@ class Productiv(Section):
         default=1,
         ge=1,
         le=1000,
-        description="Processes of the bridge that run with these credentials; each takes an equal share of "
-        "requests_per_second and export_requests_per_second.",
+        description="Bridges that run with these credentials; each takes an equal share of "
+        "requests_per_second and export_requests_per_second, and divides it among its workers.",
     )
     requests_per_second: float | None = Field(
         default=None,

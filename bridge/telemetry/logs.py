@@ -15,17 +15,26 @@ from bridge.telemetry.repetition import Repetition
 LogFormat = Literal["json", "console"]
 
 
-def configure(log_format: LogFormat, level: str, repeat_seconds: float = 0.0) -> None:
+def configure(
+    log_format: LogFormat, level: str, repeat_seconds: float = 0.0, worker: int | None = None
+) -> None:
     """Sends log lines to standard error, also those of libraries; `level` is a name such as `info`.
 
-    Of an event that may come with each try, one is written in so many seconds for each stream.
+    Of an event that may come with each try, one is written in so many seconds for each stream. With `worker`,
+    its number, each line bears that.
     """
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer()
     )
+    own = {} if worker is None else {"worker": worker}
+
+    def with_worker(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        return {**event, **own}
+
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            with_worker,
             structlog.processors.add_log_level,
             Repetition(repeat_seconds, time.monotonic),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -34,7 +43,8 @@ def configure(log_format: LogFormat, level: str, repeat_seconds: float = 0.0) ->
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # A line and its end in one write: workers share standard error, and it may be unbuffered.
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
     logging.getLogger().addHandler(_STDLIB)  # once: adding it again does nothing

@@ -9,6 +9,7 @@ from bridge.wiring.resuming import order_resume
 from bridge.wiring.run import Running, poll_once, run
 from bridge.wiring.sources import cursor_topic, output_topics, output_wire
 from bridge.wiring.topics import outgoing, sink_topics, wire
+from bridge.wiring.workers import end_with_supervisor, supervise, tell_supervisor, worker_settings
 
 __all__ = [
     "DeadLetterDesk",
@@ -17,6 +18,7 @@ __all__ = [
     "create_planned",
     "cursor_topic",
     "dead_letter_desk",
+    "end_with_supervisor",
     "in_doubt",
     "needed_topics",
     "order_resume",
@@ -32,6 +34,9 @@ __all__ = [
     "resolver",
     "run",
     "sink_topics",
+    "supervise",
+    "tell_supervisor",
     "wire",
     "with_app_ids",
+    "worker_settings",
 ]

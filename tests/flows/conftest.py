@@ -60,6 +60,13 @@ def stage(any_kafka: Cluster[Broker], tmp_path: Path) -> Iterator[Stage]:
 
 
 @pytest.fixture
+def mock_stage(mock_kafka: Cluster[Broker], tmp_path: Path) -> Iterator[Stage]:
+    """A stage on the mock cluster only, for what Kafka has little part in."""
+    with staged(mock_kafka, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
 def real_stage(kafka: Cluster[Broker], tmp_path: Path) -> Iterator[Stage]:
     with staged(kafka, tmp_path) as made:
         yield made

@@ -27,11 +27,17 @@ def eventually(holds: Callable[[], bool], what: str, seconds: float = PATIENCE) 
 
 
 class BridgeProcess:
-    """`productiv-bridge run` of some streams; it logs to a file and tells its port there."""
+    """`productiv-bridge run` of some streams; it logs to a file and tells its port there.
 
-    def __init__(self, folder: Path, name: str, streams: Sequence[str], settings: dict[str, Any]) -> None:
+    With several workers it is their supervisor, and what it shows is of them all.
+    """
+
+    def __init__(
+        self, folder: Path, name: str, streams: Sequence[str], settings: dict[str, Any], workers: int = 1
+    ) -> None:
         self.name = name
         self._streams = streams
+        self._workers = workers
         self.config = folder / f"{name}.yaml"
         self.config.write_text(yaml.safe_dump(settings))
         self.log = folder / f"{name}.log"
@@ -50,6 +56,7 @@ class BridgeProcess:
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "bridge", "run", "--config", str(self.config)]
             command += [word for stream in self._streams for word in ("--only", stream)]
+            command += ["--workers", str(self._workers)] if self._workers > 1 else []
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
 
     def wait_until_started(self) -> None:
@@ -160,7 +167,7 @@ class BridgeProcess:
             return error.code, json.load(error)
 
     def _started(self) -> list[dict[str, Any]]:
-        return self._events("started", self._begun)
+        return self._events("started" if self._workers == 1 else "supervising", self._begun)
 
     def _events(self, event: str, begin: int) -> list[dict[str, Any]]:
         lines = self.log.read_bytes()[begin:].decode().splitlines()

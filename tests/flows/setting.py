@@ -71,7 +71,11 @@ class Stage:
     bridges: list[BridgeProcess] = field(default_factory=list)
 
     def bridge(
-        self, kafka: dict[str, Any] | None = None, productiv: dict[str, Any] | None = None, **sink: Any
+        self,
+        kafka: dict[str, Any] | None = None,
+        productiv: dict[str, Any] | None = None,
+        workers: int = 1,
+        **sink: Any,
     ) -> BridgeProcess:
         """One more bridge, not started yet, with other settings than usual of Kafka, the API and its sink."""
         settings = {
@@ -111,7 +115,8 @@ class Stage:
             },
             "http": {"host": "127.0.0.1", "port": 0},
         }
-        made = BridgeProcess(self.folder, f"bridge-{len(self.bridges)}", [self.stream], settings)
+        name = f"bridge-{len(self.bridges)}"
+        made = BridgeProcess(self.folder, name, [self.stream], settings, workers)
         self.bridges.append(made)
         return made
 

@@ -20,6 +20,9 @@ this process; add them up over all of them. Only what waits on the in-doubt topi
 take the greatest of `bridge_in_doubt_waiting_records` and the least of
 `bridge_in_doubt_oldest_timestamp_seconds`, whose age is `time()` less that.
 
+With [several workers](workers.md) the page holds what each of them shows, and every sample has one more
+label, `worker`. They are processes like any other: what is said here of adding up holds for them too.
+
 Delay and lag in seconds count from Kafka timestamps, so they are as true as the clocks of the producers.
 `bridge_delay_seconds` is observed once a batch, for its first record, the one that waited longest. The
 metrics that begin with `bridge_kafka_` are what librdkafka tells every 5 seconds; `kafka.settings` may set
@@ -63,6 +66,7 @@ of a source's round: `done`, an outcome, `future`, `not_as_described`, `refused`
 | `api` | `export`: what sources ask; `push`: all else |
 | `event` | `assigned`; `revoked`: in order; `lost`: too late, another member has them already |
 | `version` | the version of the bridge |
+| `worker` | with several workers: the number of the worker, from 0 |
 """
 
 

@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 
 from bridge.core.outcome import Outcome
+from bridge.telemetry.combined import LABEL
 from tests.repository.metrics_page import page
 from tests.telemetry.in_use import used
 
@@ -50,7 +51,7 @@ def test_every_label_is_explained_and_no_other() -> None:
         for sample in metric.samples
         for label in sample.labels
     }
-    assert set(labels_listed()) == used_labels - {"le"}
+    assert set(labels_listed()) == used_labels - {"le"} | {LABEL}
 
 
 def test_all_outcomes_are_listed() -> None:

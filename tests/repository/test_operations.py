@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bridge.telemetry.combined import LABEL
 from bridge.telemetry.declarations import DECLARED
 from tests.operations.dashboards import DASHBOARDS
 from tests.operations.dashboards.grafana import FOLDER, text
@@ -26,8 +27,8 @@ SHOWN = {
     )
 }
 PARTS = ["What it means", "What to look at", "What to do", "What not to do"]
-# What Prometheus itself puts on each series.
-SCRAPED = {"namespace", "instance", "le"}
+# What Prometheus itself puts on each series, and the supervisor of several workers.
+SCRAPED = {"namespace", "instance", "le", LABEL}
 
 
 def sections() -> dict[str, str]:

@@ -1,10 +1,6 @@
-import json
 import socket
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from email.message import Message
 from typing import NoReturn
 
 import pytest
@@ -13,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.core.errors import BridgeError
 from bridge.telemetry.health import STUCK_SECONDS, Pulse, health_app, served
+from tests.telemetry.asking import ask, asked
 
 
 @dataclass
@@ -33,27 +30,6 @@ def process() -> Iterator[Process]:
     made = Process()
     with served(health_app(made.registry, made.pulse, lambda: made.reasons), "127.0.0.1", 0) as made.url:
         yield made
-
-
-def ask(url: str, accept: str = "*/*", method: str = "GET") -> tuple[int, bytes, Message]:
-    """Status, body and headers of a page; a redirect counts as an answer."""
-
-    class AsItIs(urllib.request.HTTPRedirectHandler):
-        def redirect_request(self, *_: object) -> None:
-            return None
-
-    request = urllib.request.Request(url, headers={"Accept": accept}, method=method)
-    try:
-        with urllib.request.build_opener(AsItIs).open(request, timeout=10) as answer:
-            return answer.status, answer.read(), answer.headers
-    except urllib.error.HTTPError as error:
-        return error.code, error.read(), error.headers
-
-
-def asked(url: str) -> tuple[int, object]:
-    """Status and JSON of a page."""
-    status, body, _ = ask(url)
-    return status, json.loads(body)
 
 
 def test_alive_while_the_loop_beats(process: Process) -> None:

@@ -1,5 +1,7 @@
+import io
 import json
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -29,6 +31,33 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Lines:
 
 def log() -> Any:
     return structlog.get_logger("test")
+
+
+def test_each_line_bears_the_number_of_the_worker(lines: Lines) -> None:
+    configure("json", "info", worker=0)
+    log().info("ours")
+    logging.getLogger("asyncio").error("a library's")
+    thread = threading.Thread(target=log().info, args=("of a thread",))
+    thread.start()
+    thread.join()
+    assert [line["worker"] for line in lines()] == [0, 0, 0]
+
+
+def test_each_line_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or those of two processes that share standard error would run into each other."""
+    written: list[str] = []
+
+    class Stream(io.StringIO):
+        def write(self, text: str) -> int:
+            written.append(text)
+            return len(text)
+
+    monkeypatch.setattr("sys.stderr", Stream())
+    configure("json", "info")
+    log().info("one")
+    log().info("two")
+    assert [json.loads(line)["event"] for line in written] == ["one", "two"]
+    assert all(line.endswith("}\n") for line in written)
 
 
 def test_each_event_is_one_line_of_json(lines: Lines) -> None:

@@ -74,7 +74,7 @@ def status_routes(latest: Callable[[], Status], clock: Callable[[], float]) -> l
         Route("/", whole),
         Route("/events", events),
         Route("/status.json", as_json),
-        Route("/status.css", _file("status.css", "text/css")),
+        Route("/status.css", stylesheet),
         Route("/status.js", _file("status.js", "text/javascript")),
     ]
 
@@ -100,3 +100,7 @@ def _file(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]
         return Response(content, media_type=media_type, headers=HEADERS)
 
     return file
+
+
+stylesheet = _file("status.css", "text/css")
+"""Answers with the style of the pages."""
