@@ -88,7 +88,15 @@ def streams(**deployments: list[str]) -> dict[str, Any]:
                 "topics": {"partitions": {"org_chart": 3}},
                 "deployments": {"sinks": {"replicas": 2}},
             },
-            "a snapshot of the org chart must come to one pod as a whole",
+            "a snapshot of the org chart must come to one process as a whole",
+        ),
+        (
+            {
+                "config": {"sinks": {"org_chart": {"mode": "snapshot"}}},
+                "topics": {"partitions": {"org_chart": 3}},
+                "pod": {"workers": 2},
+            },
+            "with 3 partitions and 2 processes it would not",
         ),
     ],
 )

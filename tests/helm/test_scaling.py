@@ -28,18 +28,21 @@ def sharing(found: list[Manifest]) -> dict[str, int]:
     replicas=st.integers(1, 40),
     most=st.integers(0, 40),
     kind=st.integers(0, 2),
+    workers=st.integers(1, 4),
 )
 @settings(max_examples=60)
-def test_there_are_never_more_pods_than_partitions(
-    partitions: int, replicas: int, most: int, kind: int
+def test_there_are_never_more_workers_than_partitions(
+    partitions: int, replicas: int, most: int, kind: int, workers: int
 ) -> None:
     scaling = {"kind": ["none", "keda", "hpa"][kind], "max": most}
     deployments: dict[str, Any] = {
         "sinks": {"streams": ["usage"], "replicas": replicas, "autoscaling": scaling}
     }
-    values = least(deployments=deployments, topics={"partitions": {"usage": partitions}})
-    wanted = (most or partitions) if kind else replicas
-    if wanted > partitions:
+    values = least(
+        deployments=deployments, topics={"partitions": {"usage": partitions}}, pod={"workers": workers}
+    )
+    wanted = (most or max(1, partitions // workers)) if kind else replicas
+    if wanted * workers > partitions:
         with pytest.raises(Refused, match="would have nothing to do"):
             manifests(values)
         return
@@ -57,6 +60,13 @@ def test_there_are_never_more_pods_than_partitions(
 def test_what_is_scaled_has_no_replicas_of_its_own(kind: str) -> None:
     found = manifests(least(autoscaling={"kind": kind}))
     assert "replicas" not in of_kind(found, "Deployment")["sinks"]["spec"]
+
+
+def test_a_deployment_may_have_other_workers_than_the_rest() -> None:
+    deployments = {"usage": {"streams": ["usage"], "pod": {"workers": 4}}, "sinks": {"streams": ["users"]}}
+    found = of_kind(manifests(least(deployments=deployments)), "Deployment")
+    args = {name: each["spec"]["template"]["spec"]["containers"][0]["args"] for name, each in found.items()}
+    assert args == {"usage": ["run", "--only=usage", "--workers=4"], "sinks": ["run", "--only=users"]}
 
 
 def test_rates_are_shared_by_all_pods_that_send_and_by_all_that_ask() -> None:

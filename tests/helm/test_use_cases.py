@@ -6,8 +6,10 @@ from typing import Any
 import jsonschema
 import kubernetes_validate
 import pytest
+import typer
 
 from bridge import config, wiring
+from bridge.cli import app
 from bridge.streams import SINKS, SOURCES
 from tests.helm.chart import CI, USE_CASES, Manifest, lint, manifests, notes, of_kind, rendered, values_of
 from tests.helm.custom_resources import SPECS
@@ -93,14 +95,16 @@ def test_selectors_choose_the_pods_of_the_bridge_and_no_others(use_case: str) ->
 def test_the_bridge_takes_its_configuration(use_case: str, tmp_path: Path) -> None:
     found = manifests(values_of(use_case))
     deployments = of_kind(found, "Deployment")
+    program: Any = typer.main.get_command(app)
+    run = program.commands["run"]
     for deployment in deployments.values():
         [container] = deployment["spec"]["template"]["spec"]["containers"]
         settings = settings_of(found, deployment["spec"]["template"]["spec"], tmp_path)
         settings.productiv.require_credentials()
         assert settings.http.port == container["ports"][0]["containerPort"]
-        command, *streams = container["args"]
+        command, *options = container["args"]
         assert command == "run"
-        names = [each.removeprefix("--only=") for each in streams]
+        names = run.make_context("run", options).params["only"]
         assert set(names) <= {*SINKS, *SOURCES}
         wiring.needed_topics(settings, names)
         grace = deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]

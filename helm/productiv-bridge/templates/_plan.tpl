@@ -51,6 +51,8 @@ All templates go by it, so that values which cannot work are refused whatever is
 {{- $values := .root.Values -}}
 {{- $autoscaling := mergeOverwrite (deepCopy $values.autoscaling) (.deployment.autoscaling | default dict) -}}
 {{- $scaled := ne $autoscaling.kind "none" -}}
+{{- $pod := mergeOverwrite (deepCopy $values.pod) (.deployment.pod | default dict) -}}
+{{- $workers := int $pod.workers -}}
 {{- $kinds := list -}}
 {{- $sinks := list -}}
 {{- $bound := 0 -}}
@@ -73,19 +75,20 @@ All templates go by it, so that values which cannot work are refused whatever is
   {{- end -}}
 {{- end -}}
 {{- $replicas := .deployment.replicas | default 1 | int -}}
-{{- $most := ternary ($autoscaling.max | int | default $bound) $replicas $scaled -}}
-{{- if gt $most $bound -}}
-  {{- fail (printf "%s: %d pods are asked for, and none of its topics has more than %d partitions, so that %d would have nothing to do; ask for fewer, or say in topics.partitions how many there are" $path $most $bound (sub $most $bound)) -}}
+{{- $most := ternary ($autoscaling.max | int | default (max 1 (div $bound $workers))) $replicas $scaled -}}
+{{- $processes := mul $most $workers -}}
+{{- if gt $processes $bound -}}
+  {{- $asked := ternary (printf "%d pods" $most) (printf "%d workers (%d in each of %d pods)" $processes $workers $most) (eq $workers 1) -}}
+  {{- fail (printf "%s: %s are asked for, and none of its topics has more than %d partitions, so that %d would have nothing to do; ask for fewer, or say in topics.partitions how many there are" $path $asked $bound (sub $processes $bound)) -}}
 {{- end -}}
 {{- if and $scaled (gt (int $autoscaling.min) $most) -}}
   {{- fail (printf "%s.autoscaling: min is %d and max is %d; min may not be above max" $path (int $autoscaling.min) $most) -}}
 {{- end -}}
 {{- range $sinks -}}
-  {{- if and (gt $most 1) (gt (int .partitions) 1) (eq .stream "org_chart") (eq (dig "sinks" "org_chart" "mode" "upsert" $values.config) "snapshot") -}}
-    {{- fail (printf "%s: a snapshot of the org chart must come to one pod as a whole, and with %d partitions and %d pods it would not; give org_chart a deployment of its own with one pod" $path (int .partitions) $most) -}}
+  {{- if and (gt $processes 1) (gt (int .partitions) 1) (eq .stream "org_chart") (eq (dig "sinks" "org_chart" "mode" "upsert" $values.config) "snapshot") -}}
+    {{- fail (printf "%s: a snapshot of the org chart must come to one process as a whole, and with %d partitions and %d processes it would not; give org_chart a deployment of its own with one pod and one worker" $path (int .partitions) $processes) -}}
   {{- end -}}
 {{- end -}}
-{{- $pod := mergeOverwrite (deepCopy $values.pod) (.deployment.pod | default dict) -}}
 {{- toYaml (dict "streams" .deployment.streams "kinds" $kinds "sinks" $sinks "replicas" $replicas "most" $most "autoscaling" $autoscaling "pod" $pod) -}}
 {{- end -}}
 
