@@ -18,7 +18,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format-check lint types imports docs-agree bench matrix soak fuzz format lock audit sbom clean
+.PHONY: help install run test check format-check lint types imports docs-agree bench bench-peers matrix soak fuzz format lock audit sbom clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,8 +48,11 @@ imports: $(DEV) ## do imports point one way?
 docs-agree: $(DEV) ## do documents, schemas, topics and locks say what the code says?
 	@$(BIN)/python -m pytest --quiet -m docs_agree tests
 
-bench: $(DEV) ## measure throughput on real Kafka
-	@$(BIN)/python -m tests.bench $(ARGS)
+bench: $(DEV) ## measure the bridge beside other programs, on real Kafka (ARGS="throughput --rounds 1")
+	@$(BIN)/python -m tests.bench $(or $(ARGS),all)
+
+bench-peers: $(DEV) ## install the programs that `make bench` compares with, each apart, and say which there are
+	@$(BIN)/python -m tests.bench peers
 
 matrix: $(DEV) ## every disturbance with every answer of the API, on real Kafka (ARGS="--only SIGKILL")
 	@$(BIN)/python -m tests.matrix $(ARGS)
@@ -70,6 +73,7 @@ lock: $(UV) ## pin the newest versions of all dependencies, with hashes
 	@$(COMPILE) pyproject.toml --extra tracing --extra dev --constraint requirements.txt \
 		--output-file requirements-dev.txt
 	@$(COMPILE) --group build --constraint requirements-dev.txt --output-file requirements-build.txt
+	@for peer in tests/bench/peers/*.in; do $(COMPILE) $$peer --output-file $${peer%.in}.txt || exit; done
 
 # Strict: a package that nothing can be learnt about must not pass for one without faults.
 audit: $(AUDIT) ## ask PyPI for known vulnerabilities of what is pinned

@@ -1,17 +1,27 @@
-"""How fast the bridge is, beside a loop that does the least anyone could do: `make bench`.
+"""How fast the bridge is, beside the least that anyone could do and beside other programs: `make bench`.
+
+throughput         section: the same events through every contestant, in turn
 
 job                what crosses: how many events, of how many apps, over how many partitions, in which format
 load               puts them on a topic of a real Kafka
-floor              the least: consume and decode, and nothing else or a plain post to the API; a process
+least              decoding, gathering by app and posting, with nothing more than that takes
+floor              consume and decode, and nothing else or a plain post to the API; a process
+peers              other programs for the job; processes
+installed          those, each in an environment of its own, made where it is not there
+peer_run           one run of a peer
 counting_server    an API that only counts, so that it is not what is measured; a process
 api                that server, or the sandbox, started and ended
 watched            a process whose CPU time and memory are measured
+track              what a contestant gets
 bridge_run         one run of the bridge, held against its own books
+committed          what consumer groups committed
 contestants        the processes that take turns, and one run of each
 verify             one more run against the sandbox, which tells every event from every other
 rounds             all of it in turn
+ground             a broker for all sections, and progress shown
 arrivals           what an API or a loop got, and when
 figures            medians and ratios
 machine            versions
-report             a table, JSON, Markdown
+tables, bars       how figures are shown
+chapter            what a section came to, kept until the page is written
 """

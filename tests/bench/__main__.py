@@ -1,94 +1,100 @@
-"""`make bench`: measures, shows a table, and writes documents where asked to."""
+"""`make bench`: one section after the other, and the page that they make."""
 
-import json
 import os
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.bench import machine, report
+from tests.bench import machine, throughput
+from tests.bench.chapter import Chapter, all_kept, write_page
+from tests.bench.ground import Ground, console, ground, on_the_side
+from tests.bench.installed import NAMES, LeftOut, peers
 from tests.bench.job import Format, Job
-from tests.bench.rounds import Result, Show, run
 from tests.bench.watched import BenchFailed
-from tests.kafka_broker.broker import Absent, Broker
-from tests.kafka_broker.choose import choose
-from tests.kafka_broker.cluster import Cluster
 
-console = Console()
-on_the_side = Console(stderr=True)  # progress, so that --json leaves clean output
+app = typer.Typer(
+    help="How fast the bridge is, beside the least that anyone could do and beside other programs.",
+    epilog="Each section keeps its figures in build/bench/; `page` writes docs/benchmarks.md of those.",
+    add_completion=False,
+    no_args_is_help=True,
+)
+
+Events = Annotated[int, typer.Option(help="Usage events on the topic, rounded up to full batches.", min=1)]
+Rounds = Annotated[int, typer.Option(help="How often each contestant has its turn.", min=1)]
+Apps = Annotated[list[int], typer.Option(help="Apps that the events belong to; may be repeated.", min=1)]
+Partitions = Annotated[int, typer.Option(help="Partitions of the topic.", min=1)]
+Formats = Annotated[list[Format], typer.Option("--format", help="Wire format; may be repeated.")]
+Peers = Annotated[bool, typer.Option(help="Whether other programs take part.")]
+Only = Annotated[list[str] | None, typer.Option("--peer", help=f"Of these only: {', '.join(NAMES)}.")]
+Against = Annotated[Path | None, typer.Option(help="Another checkout, to compare with.", file_okay=False)]
 
 
-def main(
-    events: Annotated[int, typer.Option(help="Usage events on the topic.", min=1)] = 1_000_000,
-    rounds: Annotated[int, typer.Option(help="How often each contestant has its turn.", min=1)] = 3,
-    apps: Annotated[int, typer.Option(help="Apps that the events belong to.", min=1)] = 8,
-    partitions: Annotated[int, typer.Option(help="Partitions of the topic.", min=1)] = 6,
-    format: Annotated[list[Format] | None, typer.Option(help="Wire format; may be repeated.")] = None,
-    against: Annotated[
-        Path | None, typer.Option(help="Another checkout of this project, to compare with.", file_okay=False)
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
-    markdown: Annotated[Path | None, typer.Option(help="Write docs/benchmarks.md or the like.")] = None,
+@app.command("throughput")
+def run_throughput(
+    events: Events = 400_000,
+    rounds: Rounds = 5,
+    apps: Apps = [1, 8, 500],  # noqa: B006  (typer takes it for the default and changes nothing)
+    partitions: Partitions = 6,
+    format: Formats = [Format.JSON, Format.AVRO],  # noqa: B006
+    peers: Peers = True,
+    peer: Only = None,
+    against: Against = None,
 ) -> None:
-    """Measures how fast usage events cross, beside a loop that does the least anyone could do."""
-    load = os.getloadavg()[0]
-    jobs = [Job(events, apps, partitions, each) for each in format or [Format.JSON]]
+    """The same topics through the floor, the bridge and other programs, in turn."""
+    names = (peer or NAMES) if peers else ()
+    jobs = [Job.of_full_batches(events, each, partitions, wire) for wire in format for each in apps]
+
+    def measured(on: Ground) -> throughput.Throughput:
+        return throughput.measure(on, jobs, rounds, names, against)
+
+    _section(lambda on, *about: throughput.chapter(measured(on), *about))
+
+
+@app.command("all")
+def run_all(rounds: Rounds = 5) -> None:
+    """All sections with their defaults, and then the page."""
+    run_throughput(rounds=rounds)
+    run_page()
+
+
+@app.command("peers")
+def install_peers() -> None:
+    """Installs the other programs into .cache/bench-peers, and says which are not to be had and why."""
+    for name, found in peers(NAMES, lambda text: on_the_side.print(text, style="dim")).items():
+        said = f"left out: {found.reason}" if isinstance(found, LeftOut) else f"{dict(found.versions)}"
+        console.print(f"{name}: {said}", highlight=False)
+
+
+@app.command("page")
+def run_page(
+    markdown: Annotated[Path, typer.Option(help="Where to.")] = Path("docs/benchmarks.md"),
+) -> None:
+    """Writes the page of all sections that were run."""
+    chapters = all_kept()
+    write_page(chapters, markdown)
+    console.print(f"{markdown}: {', '.join(chapter.name for chapter in chapters)}", highlight=False)
+
+
+def _section(measured: Callable[[Ground, str, dict[str, str], float], Chapter]) -> None:
+    """Runs it on a ground of its own, so that none is slower for what another left on the broker."""
+    load, command = os.getloadavg()[0], f'make bench ARGS="{" ".join(sys.argv[1:])}"'
+    with _failing_plainly(), ground() as on:
+        made = measured(on, command, machine.described(on.kafka.broker), load)
+        console.print(f"kept in {made.keep()}", highlight=False)
+
+
+@contextmanager
+def _failing_plainly() -> Iterator[None]:
     try:
-        with tempfile.TemporaryDirectory() as folder, _kafka(Path(folder)) as kafka:
-            about = machine.described(kafka.broker)
-            results = [_run(kafka, job, rounds, Path(folder), against, quiet=as_json) for job in jobs]
+        yield
     except BenchFailed as failure:
         on_the_side.print(f"[red]failed:[/] {failure}", highlight=False)
         raise typer.Exit(1) from None
-    command = f'make bench ARGS="{" ".join(sys.argv[1:])}"'
-    if as_json:
-        print(json.dumps(report.as_json(results, about, command)))
-    if markdown is not None:
-        markdown.parent.mkdir(parents=True, exist_ok=True)
-        markdown.write_text(report.markdown(results, about, load, command), encoding="utf-8")
-
-
-@contextmanager
-def _kafka(folder: Path) -> Iterator[Cluster[Broker]]:
-    broker = choose(folder / "kafka")
-    if isinstance(broker, Absent):
-        raise BenchFailed(str(broker))
-    try:
-        yield Cluster(broker)
-    finally:
-        broker.close()
-
-
-def _run(
-    kafka: Cluster[Broker], job: Job, rounds: int, folder: Path, against: Path | None, quiet: bool
-) -> Result:
-    with _progress(job.events) as show:
-        result = run(kafka, job, rounds, folder, show, against and against.resolve())
-    if not quiet:
-        console.print(report.table(result), report.verdict(result), "")
-    return result
-
-
-@contextmanager
-def _progress(events: int) -> Iterator[Show]:
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,}"))
-    with Progress(*columns, TimeElapsedColumn(), console=on_the_side) as progress:
-        tasks: dict[str, int] = {}
-
-        def show(step: str, done: int) -> None:
-            if step not in tasks:
-                tasks[step] = progress.add_task(step, total=events)
-            progress.update(progress.task_ids[tasks[step]], completed=done)
-
-        yield show
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -17,7 +17,7 @@ class Measured:
     `rate`: events a second, from the first batch to the last. `cpu_micros`: CPU time per event in
     microseconds, user and system, all threads, start-up left out. `first_batch`: seconds from the start of
     the process until its first batch was done. `peak`: resident bytes at most. `memory`: resident bytes once
-    a quarter, a half, three quarters and all of the events were done.
+    a quarter, a half, three quarters and all of the events were done. `batch`: events in a batch, on average.
     """
 
     rate: float
@@ -25,6 +25,7 @@ class Measured:
     first_batch: float
     peak: int
     memory: Sequence[int]
+    batch: float
 
     @classmethod
     def of(cls, arrivals: Arrivals, usage: Usage, began: float) -> "Measured":
@@ -38,6 +39,7 @@ class Measured:
             first_batch=first - began,
             peak=usage.peak,
             memory=[usage.resident_at(arrivals.at_share(share)) for share in QUARTERS],
+            batch=arrivals.events / len(arrivals.times),
         )
 
 
@@ -66,6 +68,7 @@ class Summary:
     first_batch: Spread
     peak: Spread
     memory: Sequence[Spread]
+    batch: Spread
 
 
 def summarize(runs: dict[str, list[Measured]], floor: str) -> list[Summary]:
@@ -83,4 +86,5 @@ def _summary(name: str, runs: Sequence[Measured], floor: Sequence[Measured]) -> 
         first_batch=Spread.of([run.first_batch for run in runs]),
         peak=Spread.of([run.peak for run in runs]),
         memory=[Spread.of(values) for values in zip(*(run.memory for run in runs), strict=True)],
+        batch=Spread.of([run.batch for run in runs]),
     )

@@ -10,6 +10,7 @@ import orjson
 from bridge.kafka.avro_schema import load_schema
 from bridge.kafka.topics import load_all
 from bridge.kafka.wire_avro import AvroWriter
+from tests.bench.least import BATCH_RECORDS
 
 
 class Format(StrEnum):
@@ -32,6 +33,12 @@ class Job:
     apps: int
     partitions: int
     format: Format
+
+    @classmethod
+    def of_full_batches(cls, events: int, apps: int, partitions: int, format: Format) -> "Job":
+        """So many events or a few more: a last batch that is not full would only wait for its age."""
+        whole = BATCH_RECORDS * apps
+        return cls(-(-events // whole) * whole, apps, partitions, format)
 
     def values(self) -> Iterator[tuple[int, bytes]]:
         """The partition and the bytes of each event."""

@@ -1,17 +1,19 @@
-"""Everything in turn: load, warm up, rounds, verification."""
+"""One job in turn: load, verify, rounds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from tests.bench import api
-from tests.bench.bridge_run import Track
-from tests.bench.contestants import FLOOR, contestants
+from tests.bench.bridge_run import BRIDGE
+from tests.bench.contestants import FLOOR, FLOOR_AND_POST, Run
 from tests.bench.figures import Measured, Summary, summarize
 from tests.bench.job import Job
 from tests.bench.load import loaded
+from tests.bench.track import Track
 from tests.bench.verify import Verified, verify
+from tests.bench.watched import BenchFailed
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
 
@@ -21,37 +23,54 @@ Show = Callable[[str, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a job came to; `event_bytes` is the average on the topic."""
+    """What a job came to; `event_bytes` is the average on the topic, `failed` has peers that did and why."""
 
     job: Job
     rounds: int
     event_bytes: float
-    summaries: list[Summary]
-    verified: Verified
+    summaries: Sequence[Summary]
+    verified: Verified | None
+    failed: Mapping[str, str]
 
 
 def run(
-    kafka: Cluster[Broker], job: Job, rounds: int, folder: Path, show: Show, against: Path | None = None
+    kafka: Cluster[Broker],
+    job: Job,
+    rounds: int,
+    folder: Path,
+    show: Show,
+    turns: Mapping[str, Run],
+    *,
+    verified: bool = True,
 ) -> Result:
-    """Measures a job.
+    """Measures a job, and `verified` says whether one run before tells every event from every other.
 
     Contestants take turns within a round, so that a busy minute of the machine meets them all.
 
     Raises:
-        BenchFailed: a contestant did not do the whole job.
+        BenchFailed: the floor or the bridge did not do the whole job. A peer that did not is out.
     """
-    turns = contestants(against)
     runs: dict[str, list[Measured]] = {name: [] for name in turns}
-    with (
-        loaded(kafka, job, partial(show, "produce")) as topics,
-        api.counting(folder) as counting,
-        api.sandbox(folder) as sandbox,
-    ):
-        track = Track(job, topics, counting, folder)
-        verified = verify(replace(track, api_url=sandbox), partial(show, "verify"))
+    failed: dict[str, str] = {}
+    found = None
+    with loaded(kafka, job, partial(show, "produce")) as topics, api.counting(folder) as counting:
+        track = Track(job, topics, counting.url, folder)
+        if verified:
+            with api.sandbox(folder) as sandbox:
+                found = verify(replace(track, api_url=sandbox), partial(show, "verify"))
         for number in range(1, rounds + 1):
-            for name, contestant in turns.items():
+            for name in [name for name in turns if name not in failed]:
                 step = partial(show, f"round {number} of {rounds}: {name}")
                 step(0)
-                runs[name].append(contestant(track, step))
-        return Result(job, rounds, topics.event_bytes, summarize(runs, FLOOR), verified)
+                try:
+                    runs[name].append(turns[name](track, step))
+                except BenchFailed as failure:
+                    if _is_ours(name):
+                        raise
+                    failed[name] = f"it failed in round {number}: {failure}"
+                    del runs[name]
+        return Result(job, rounds, topics.event_bytes, summarize(runs, FLOOR), found, failed)
+
+
+def _is_ours(name: str) -> bool:
+    return name in {FLOOR, FLOOR_AND_POST} or name.startswith(BRIDGE)

@@ -2,19 +2,36 @@
 
 import json
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.bench import machine, report
-from tests.bench.contestants import BRIDGE, FLOOR, FLOOR_AND_POST
+from tests.bench import api, machine, throughput
+from tests.bench.api import Counting
+from tests.bench.arrivals import Arrivals
+from tests.bench.bridge_run import BRIDGE
+from tests.bench.chapter import Chapter, all_kept, write_page
+from tests.bench.contestants import DOES, FLOOR, FLOOR_AND_POST, contestants
+from tests.bench.counting_server import Manner
+from tests.bench.installed import NAMES, PEERS, PYTHON_PEERS, LeftOut, python_peer
 from tests.bench.job import Format, Job
+from tests.bench.least import Poster
+from tests.bench.peer_run import gathered
 from tests.bench.rounds import run
+from tests.bench.throughput import Throughput
 from tests.bench.watched import BenchFailed, Watched
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the benchmark reads /proc")
+
+
+@pytest.fixture
+def counting(tmp_path: Path) -> Iterator[Counting]:
+    with api.counting(tmp_path) as server:
+        yield server
 
 
 @linux_only
@@ -25,9 +42,11 @@ def test_a_small_job_is_measured_verified_and_reported(
 ) -> None:
     shown: dict[str, int] = {}
     # Two apps, so that batches are full and none waits for its age.
-    result = run(kafka, Job(2_000, 2, 3, format), 1, tmp_path, shown.__setitem__)
+    job = Job(2_000, 2, 3, format)
+    result = run(kafka, job, 1, tmp_path, shown.__setitem__, contestants())
     assert [summary.name for summary in result.summaries] == [FLOOR, FLOOR_AND_POST, BRIDGE]
     assert set(shown.values()) == {2_000}
+    assert result.verified is not None
     assert (result.verified.distinct, result.verified.duplicates) == (2_000, 0)
     assert result.verified.largest_batch == 1_000
     bridge = result.summaries[-1]
@@ -35,11 +54,31 @@ def test_a_small_job_is_measured_verified_and_reported(
     assert bridge.peak.median >= max(at.median for at in bridge.memory) > 10_000_000
 
     about = machine.described(kafka.broker)
-    page = report.markdown([result], about, 0.5, "make bench")
-    assert f"## 2,000 usage events, {format}" in page
-    assert f"| {BRIDGE} |" in page
-    assert about["librdkafka"] in page
-    assert json.loads(json.dumps(report.as_json([result], about, "make bench")))["results"]
+    found = Throughput([result], {"quixstreams": "1"}, {"Arroyo": "there is no network"})
+    throughput.chapter(found, "make bench", about, 0.5).keep(tmp_path / "kept")
+    write_page(all_kept(tmp_path / "kept"), tmp_path / "benchmarks.md")
+    page = (tmp_path / "benchmarks.md").read_text()
+    assert f"### 2,000 usage events, {format}" in page
+    assert f"| {BRIDGE} | yes | yes | yes | yes | yes |" in page
+    assert "- Arroyo is left out: there is no network" in page
+    assert f"- librdkafka: {about['librdkafka']}" in page
+    for image in (throughput.CPU_IMAGE, throughput.RATE_IMAGE):
+        assert f"(images/benchmarks/{image})" in page
+        assert BRIDGE in (tmp_path / "images" / "benchmarks" / image).read_text()
+
+
+@linux_only
+@pytest.mark.real_kafka
+def test_a_peer_that_fails_is_left_out_and_the_reason_told(kafka: Cluster[Broker], tmp_path: Path) -> None:
+    def fails(*_: object) -> None:
+        raise BenchFailed("it lost an event")
+
+    turns = {FLOOR: contestants()[FLOOR], "a peer": fails}
+    job = Job(100, 1, 1, Format.JSON)
+    result = run(kafka, job, 2, tmp_path, lambda *_: None, turns, verified=False)  # type: ignore[arg-type]
+    assert [summary.name for summary in result.summaries] == [FLOOR]
+    assert result.failed == {"a peer": "it failed in round 1: it lost an event"}
+    assert "a peer has no figures: it failed in round 1: it lost an event." in throughput.verdict(result)
 
 
 @pytest.mark.parametrize("format", Format)
@@ -51,8 +90,66 @@ def test_no_two_events_of_a_job_are_alike_and_each_partition_has_every_app(forma
         assert len({(partition, json.loads(value)["app"]) for partition, value in dealt}) == 48
 
 
+def test_a_job_of_full_batches_has_no_fewer_events() -> None:
+    jobs = [Job.of_full_batches(400_000, apps, 6, Format.JSON) for apps in (1, 8, 500)]
+    assert [job.events for job in jobs] == [400_000, 400_000, 500_000]
+    assert [gathered(job) for job in jobs] == [1_000, 8_000, 100_000]
+
+
 @linux_only
 def test_a_process_that_fails_is_an_error_with_its_last_words(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "print('it hurts'); raise SystemExit(3)"]
     with Watched(command, tmp_path / "log") as process, pytest.raises(BenchFailed, match="it hurts"):
         process.wait_for(lambda line: line == "never", 30)
+
+
+@linux_only
+def test_the_server_counts_each_event_of_each_batch_once(counting: Counting) -> None:
+    poster = Poster(counting.url)
+    event = {"app": "a", "timestamp": 1, "email": "a@example.com", "eventName": "signed_in", "more": "x"}
+    poster.add([event] * 2_300)
+    assert counting.events() == 2_000
+    poster.flush()
+    poster.flush()
+    assert counting.arrivals().totals == [1_000, 2_000, 2_300]
+    counting.forget()
+    assert counting.arrivals() == Arrivals()
+
+
+@linux_only
+def test_the_server_is_late_or_refuses_where_it_is_told_to(counting: Counting) -> None:
+    poster = Poster(counting.url)
+    event = {"app": "a", "timestamp": 1, "email": "a@example.com", "eventName": "signed_in"}
+    counting.behave(Manner(status=503))
+    poster.add([event])
+    with pytest.raises(OSError, match="503"):
+        poster.flush()
+    assert counting.events() == 0
+    counting.behave(Manner(delay=0.2))
+    begun = time.monotonic()
+    poster.flush()
+    assert time.monotonic() - begun >= 0.2
+    assert counting.events() == 1
+
+
+def test_sections_that_never_ran_are_not_on_the_page(tmp_path: Path) -> None:
+    Chapter("scale", "make bench", {"Python": "3"}, 0.1, "## Scale", {}).keep(tmp_path)
+    assert [chapter.name for chapter in all_kept(tmp_path)] == ["scale"]
+
+
+def test_what_each_contestant_does_is_told() -> None:
+    assert set(DOES) == {FLOOR, FLOOR_AND_POST, BRIDGE, *NAMES}
+
+
+@pytest.mark.parametrize("name", PYTHON_PEERS)
+def test_each_peer_is_pinned_in_its_lock(name: str) -> None:
+    module, packages = PYTHON_PEERS[name]
+    lock = (PEERS / f"{module}.txt").read_text()
+    assert all(f"\n{package}==" in lock for package in packages)
+    assert "://" not in lock.replace("https://pypi.org", "")
+
+
+def test_a_peer_that_cannot_be_installed_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tests.bench.installed.CACHE", tmp_path)
+    monkeypatch.setattr("tests.bench.installed._failure", lambda *_: "no network")
+    assert python_peer("quix", ["quixstreams"]) == LeftOut("it cannot be installed: no network")

@@ -5,7 +5,9 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
-from tests.bench.bridge_run import Progress, Track, run_bridge, same
+from tests.bench.bridge_run import Variant, run_bridge
+from tests.bench.committed import same
+from tests.bench.track import Progress, Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ def verify(track: Track, progress: Progress) -> Verified:
     Raises:
         BenchFailed: an event is missing, came twice, was refused, or is still in the bridge's books.
     """
-    usage, _ = run_bridge(track, lambda: _total(_state(track.api_url), "accepted"), progress, checkout=None)
+    usage, _ = run_bridge(track, lambda: _total(_state(track.api_url), "accepted"), progress, Variant())
     state = _state(track.api_url)
     same("exact identities", state["identity_exact"], True)
     same("apps at the API", len(state["apps"]), track.job.apps)

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +41,13 @@ class Usage:
 class Watched:
     """A process with its output in a file, sampled from its start. Use it as a context manager."""
 
-    def __init__(self, command: Sequence[str], log: Path, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        folder: Path | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         self.log = log
         self.began = time.monotonic()
         self._samples: list[Sample] = []
@@ -50,6 +56,7 @@ class Watched:
         self._over = threading.Event()
         # Settings of the bridge in the environment would change what is measured.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
+        environment |= variables or {}
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 command, stdout=output, stderr=subprocess.STDOUT, cwd=folder, env=environment
