@@ -18,7 +18,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format-check lint types imports docs-agree bench bench-peers matrix soak fuzz format lock audit sbom clean
+.PHONY: help install run test check format-check lint types imports docs-agree bench bench-quick check-bench bench-peers matrix soak fuzz format lock audit sbom clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,12 @@ docs-agree: $(DEV) ## do documents, schemas, topics and locks say what the code 
 
 bench: $(DEV) ## measure the bridge beside other programs, on real Kafka (ARGS="throughput --rounds 1")
 	@$(BIN)/python -m tests.bench $(or $(ARGS),all)
+
+bench-quick: $(DEV) ## CPU time of the bridge as a ratio to the floor's, in two minutes (ARGS="--accept" to keep it)
+	@$(BIN)/python -m tests.bench quick $(ARGS)
+
+check-bench: $(DEV) ## the same, and fails where a ratio is worse by more than 15 % than the one accepted last
+	@$(BIN)/python -m tests.bench quick --check $(ARGS)
 
 bench-peers: $(DEV) ## install the programs that `make bench` compares with, each apart, and say which there are
 	@$(BIN)/python -m tests.bench peers

@@ -2,6 +2,7 @@
 
 throughput         section: the same events through every contestant, in turn
 
+quick              the bridge's ratios to the floors, against those that were accepted last
 job                what crosses: how many events, of how many apps, over how many partitions, in which format
 load               puts them on a topic of a real Kafka
 least              decoding, gathering by app and posting, with nothing more than that takes

@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
-from tests.bench import machine, throughput
+from tests.bench import machine, quick, throughput
 from tests.bench.chapter import Chapter, all_kept, write_page
 from tests.bench.ground import Ground, console, ground, on_the_side
 from tests.bench.installed import NAMES, LeftOut, peers
 from tests.bench.job import Format, Job
+from tests.bench.tables import shown
 from tests.bench.watched import BenchFailed
 
 app = typer.Typer(
@@ -59,6 +60,24 @@ def run_all(rounds: Rounds = 5) -> None:
     """All sections with their defaults, and then the page."""
     run_throughput(rounds=rounds)
     run_page()
+
+
+@app.command("quick")
+def run_quick(
+    check: Annotated[bool, typer.Option(help="End with 1 if a ratio is worse than accepted.")] = False,
+    accept: Annotated[bool, typer.Option(help="Take the ratios for those to expect from now on.")] = False,
+) -> None:
+    """The bridge's CPU time as a ratio to the floor's, in less than two minutes."""
+    with _failing_plainly(), ground() as on:
+        ratios, rows = quick.measure(on)
+    console.print(shown("", quick.COLUMNS, rows))
+    if accept:
+        quick.accept(ratios)
+    found = quick.worse(ratios, quick.accepted())
+    for line in found:
+        console.print(f"worse: {line}", highlight=False)
+    if check and found:
+        raise typer.Exit(1)
 
 
 @app.command("peers")

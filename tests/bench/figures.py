@@ -1,6 +1,6 @@
 """What was measured of one run, and what many runs come to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -71,7 +71,7 @@ class Summary:
     batch: Spread
 
 
-def summarize(runs: dict[str, list[Measured]], floor: str) -> list[Summary]:
+def summarize(runs: Mapping[str, Sequence[Measured]], floor: str) -> list[Summary]:
     """One summary for each contestant, compared with the one called `floor`."""
     return [_summary(name, measured, runs[floor]) for name, measured in runs.items()]
 

@@ -23,14 +23,22 @@ Show = Callable[[str, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a job came to; `event_bytes` is the average on the topic, `failed` has peers that did and why."""
+    """What a job came to: all runs of each contestant, in order of rounds.
+
+    `event_bytes` is the average on the topic, `failed` has the peers that failed and why.
+    """
 
     job: Job
     rounds: int
     event_bytes: float
-    summaries: Sequence[Summary]
+    runs: Mapping[str, Sequence[Measured]]
     verified: Verified | None
     failed: Mapping[str, str]
+
+    @property
+    def summaries(self) -> list[Summary]:
+        """One for each contestant, compared with the floor."""
+        return summarize(self.runs, FLOOR)
 
 
 def run(
@@ -50,7 +58,6 @@ def run(
     Raises:
         BenchFailed: the floor or the bridge did not do the whole job. A peer that did not is out.
     """
-    runs: dict[str, list[Measured]] = {name: [] for name in turns}
     failed: dict[str, str] = {}
     found = None
     with loaded(kafka, job, partial(show, "produce")) as topics, api.counting(folder) as counting:
@@ -58,18 +65,26 @@ def run(
         if verified:
             with api.sandbox(folder) as sandbox:
                 found = verify(replace(track, api_url=sandbox), partial(show, "verify"))
-        for number in range(1, rounds + 1):
-            for name in [name for name in turns if name not in failed]:
-                step = partial(show, f"round {number} of {rounds}: {name}")
-                step(0)
-                try:
-                    runs[name].append(turns[name](track, step))
-                except BenchFailed as failure:
-                    if _is_ours(name):
-                        raise
-                    failed[name] = f"it failed in round {number}: {failure}"
-                    del runs[name]
-        return Result(job, rounds, topics.event_bytes, summarize(runs, FLOOR), found, failed)
+        runs = _rounds(track, rounds, show, turns, failed)
+        return Result(job, rounds, topics.event_bytes, runs, found, failed)
+
+
+def _rounds(
+    track: Track, rounds: int, show: Show, turns: Mapping[str, Run], failed: dict[str, str]
+) -> dict[str, list[Measured]]:
+    runs: dict[str, list[Measured]] = {name: [] for name in turns}
+    for number in range(1, rounds + 1):
+        for name in [name for name in turns if name not in failed]:
+            step = partial(show, f"round {number} of {rounds}: {name}")
+            step(0)
+            try:
+                runs[name].append(turns[name](track, step))
+            except BenchFailed as failure:
+                if _is_ours(name):
+                    raise
+                failed[name] = f"it failed in round {number}: {failure}"
+                del runs[name]
+    return runs
 
 
 def _is_ours(name: str) -> bool:
