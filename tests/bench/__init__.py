@@ -2,6 +2,8 @@
 
 throughput         section: the same events through every contestant, in turn
 
+latency            section: a slow API, a limit of requests, one event a second
+scale              section: many partitions, many apps, a backlog while the API is down
 quick              the bridge's ratios to the floors, against those that were accepted last
 job                what crosses: how many events, of how many apps, over how many partitions, in which format
 load               puts them on a topic of a real Kafka
@@ -11,6 +13,7 @@ peers              other programs for the job; processes
 installed          those, each in an environment of its own, made where it is not there
 peer_run           one run of a peer
 counting_server    an API that only counts, so that it is not what is measured; a process
+small_http         what its HTTP is made of
 api                that server, or the sandbox, started and ended
 watched            a process whose CPU time and memory are measured
 track              what a contestant gets

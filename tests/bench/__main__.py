@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tests.bench import machine, quick, throughput
+from tests.bench import latency, machine, quick, scale, throughput
 from tests.bench.chapter import Chapter, all_kept, write_page
 from tests.bench.ground import Ground, console, ground, on_the_side
 from tests.bench.installed import NAMES, LeftOut, peers
@@ -23,6 +23,15 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
 )
+
+# Defaults of options that may be repeated. Those of the bridge itself are the last and the first.
+IN_FLIGHT = [1, 2, 4, 8, 16]
+AGES = [5.0, 1.0]
+APPS = [1, 8, 500]
+FEW_AND_MANY = [1, 500]
+PARTITIONS = [6, 60, 600]
+WORKERS = [1]
+FORMATS = [Format.JSON, Format.AVRO]
 
 Events = Annotated[int, typer.Option(help="Usage events on the topic, rounded up to full batches.", min=1)]
 Rounds = Annotated[int, typer.Option(help="How often each contestant has its turn.", min=1)]
@@ -38,9 +47,9 @@ Against = Annotated[Path | None, typer.Option(help="Another checkout, to compare
 def run_throughput(
     events: Events = 400_000,
     rounds: Rounds = 5,
-    apps: Apps = [1, 8, 500],  # noqa: B006  (typer takes it for the default and changes nothing)
+    apps: Apps = APPS,
     partitions: Partitions = 6,
-    format: Formats = [Format.JSON, Format.AVRO],  # noqa: B006
+    format: Formats = FORMATS,
     peers: Peers = True,
     peer: Only = None,
     against: Against = None,
@@ -55,10 +64,43 @@ def run_throughput(
     _section(lambda on, *about: throughput.chapter(measured(on), *about))
 
 
+@app.command("latency")
+def run_latency(
+    events: Events = 320_000,
+    delay: Annotated[float, typer.Option(help="Seconds that the API takes to answer.", min=0.001)] = 0.1,
+    in_flight: Annotated[
+        list[int], typer.Option(help="Requests at once; may be repeated.", min=1)
+    ] = IN_FLIGHT,
+    requests_per_second: Annotated[int, typer.Option(help="Limit of requests.", min=1)] = 20,
+    trickle_seconds: Annotated[int, typer.Option(help="Events of the trickle, one a second.", min=1)] = 30,
+    max_age: Annotated[list[float], typer.Option(help="Greatest age of a batch; may be repeated.")] = AGES,
+) -> None:
+    """A slow API, a limit of requests, and one event a second: where time is the bound and not the CPU."""
+    plan = latency.Plan(events, delay, in_flight, requests_per_second, trickle_seconds, max_age)
+    _section(lambda on, *about: latency.chapter(latency.measure(on, plan), *about))
+
+
+@app.command("scale")
+def run_scale(
+    events: Events = 200_000,
+    rounds: Rounds = 3,
+    partitions: Annotated[list[int], typer.Option(help="Of the topic; may be repeated.")] = PARTITIONS,
+    apps: Apps = FEW_AND_MANY,
+    workers: Annotated[list[int], typer.Option(help="Workers of the bridge; may be repeated.")] = WORKERS,
+    backlog: Annotated[int, typer.Option(help="Records while the API is down; 0 for none.")] = 1_000_000,
+    down_seconds: Annotated[float, typer.Option(help="How long the API is down.", min=1)] = 30.0,
+) -> None:
+    """Many partitions, many apps, and a backlog (--backlog 10000000) while the API is down."""
+    plan = scale.Plan(events, rounds, partitions, apps, workers, backlog, down_seconds)
+    _section(lambda on, *about: scale.chapter(scale.measure(on, plan), *about))
+
+
 @app.command("all")
 def run_all(rounds: Rounds = 5) -> None:
     """All sections with their defaults, and then the page."""
     run_throughput(rounds=rounds)
+    run_latency()
+    run_scale()
     run_page()
 
 

@@ -1,6 +1,8 @@
 """What arrived at the counting server, and when."""
 
 import time
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -36,6 +38,16 @@ class Arrivals:
     def from_json(cls, text: bytes) -> "Arrivals":
         """As the server told it."""
         return cls(*orjson.loads(text))
+
+    def delays(self, sent: Sequence[float]) -> list[float]:
+        """Seconds of each event from when it was sent, in order, until its batch had come.
+
+        Raises:
+            ValueError: not as many events came as were sent.
+        """
+        if self.events != len(sent):
+            raise ValueError(f"{len(sent)} events were sent and {self.events} came")
+        return [self.times[bisect_right(self.totals, number)] - when for number, when in enumerate(sent)]
 
     def at_share(self, share: float) -> float:
         """The second at which this share of all events had arrived."""

@@ -87,23 +87,33 @@ def run_bridge(
         BenchFailed: something is missing, too much, refused, or not committed.
     """
     with started(track, variant) as running:
+        usage = finish(running, track, arrived, progress)
+    return usage, running.process.began
 
-        def all_arrived() -> bool:
-            progress(done := arrived())
-            return done >= track.job.events
 
-        running.process.wait_until(all_arrived, RUN_SECONDS)
-        books: dict[str, int] = {}
+def finish(running: Running, track: Track, arrived: Callable[[], int], progress: Progress) -> Usage:
+    """Waits until all has come, ends the bridge, and holds what came against its books.
 
-        def settled() -> bool:
-            books.update(running.books())
-            return books["outstanding"] == 0
+    Raises:
+        BenchFailed: as `run_bridge`.
+    """
 
-        running.process.wait_until(settled, STOP_SECONDS)
-        usage = running.process.stop(STOP_SECONDS)
+    def all_arrived() -> bool:
+        progress(done := arrived())
+        return done >= track.job.events
+
+    running.process.wait_until(all_arrived, RUN_SECONDS)
+    books: dict[str, int] = {}
+
+    def settled() -> bool:
+        books.update(running.books())
+        return books["outstanding"] == 0
+
+    running.process.wait_until(settled, STOP_SECONDS)
+    usage = running.process.stop(STOP_SECONDS)
     _check(track, books, running.group)
     same("events at the API", arrived(), track.job.events)
-    return usage, running.process.began
+    return usage
 
 
 def _settings(track: Track, changes: Mapping[str, Any]) -> tuple[dict[str, Any], str]:

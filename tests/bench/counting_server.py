@@ -2,19 +2,18 @@
 
     python -m tests.bench.counting_server      prints its address, then serves until it is ended
 
-`POST /oauth2/token` gives a token and any other POST is a batch. For the benchmark itself: `GET /` tells
-what arrived and when, `GET /events` only how many, `DELETE /` forgets it, and `PUT /` sets its `Manner`.
-Just enough HTTP/1.1 for the clients that it meets: no chunked bodies, no pipelining.
+`POST /oauth2/token` gives a token and any other POST is a batch. For the benchmark itself: `GET /` tells what
+arrived and when, `GET /events` only how many, `DELETE /` forgets it, and `PUT /` sets its `Manner`.
 """
 
-import asyncio
 from dataclasses import asdict, dataclass
-from typing import cast
+from functools import partial
 
 import orjson
-import uvloop
 
+from tests.bench import small_http
 from tests.bench.arrivals import Arrivals
+from tests.bench.small_http import Answer
 
 # Every event has this once, and counting it takes a hundredth of the time that parsing the body would.
 MARK = b'"eventName":'
@@ -33,87 +32,33 @@ class Manner:
         return orjson.dumps(asdict(self))
 
 
-@dataclass(slots=True)
-class State:
+class CountingServer:
     """What all connections share."""
 
-    arrivals: Arrivals
-    manner: Manner
+    def __init__(self) -> None:
+        self._arrivals = Arrivals()
+        self._manner = Manner()
 
-
-class Connection(asyncio.Protocol):
-    """One connection, kept open for one request after the other."""
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self._buffer = bytearray()
-        self._body_begins = 0  # 0 while the head is incomplete
-        self._ends = 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one by behaviour only
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        if not self._body_begins:
-            head_ends = self._buffer.find(b"\r\n\r\n")
-            if head_ends < 0:
-                return
-            self._body_begins = head_ends + 4
-            self._ends = self._body_begins + _content_length(bytes(self._buffer[:head_ends]))
-        if len(self._buffer) >= self._ends:
-            self._serve()
-            self._buffer.clear()
-            self._body_begins = 0
-
-    def _serve(self) -> None:
-        state = self._state
-        method, path, _ = self._buffer.split(b" ", 2)
+    def serve(self, method: bytes, path: bytes, body: bytes) -> Answer:
+        """Answers one request."""
         if method == b"GET":
-            told = state.arrivals.to_json() if path == b"/" else orjson.dumps(state.arrivals.events)
-            self._answer(200, told)
-        elif method == b"DELETE":
-            state.arrivals.forget()
-            self._answer(200, b"{}")
+            told = self._arrivals.to_json() if path == b"/" else orjson.dumps(self._arrivals.events)
+            return Answer(told)
+        if method == b"DELETE":
+            self._arrivals.forget()
         elif method == b"PUT":
-            state.manner = Manner(**orjson.loads(self._buffer[self._body_begins :]))
-            self._answer(200, b"{}")
+            self._manner = Manner(**orjson.loads(body))
         elif path == b"/oauth2/token":
-            self._answer(200, TOKEN)
+            return Answer(TOKEN)
         else:
-            self._batch(self._buffer.count(MARK, self._body_begins))
+            return self._batch(body.count(MARK))
+        return Answer(b"{}")
 
-    def _batch(self, events: int) -> None:
-        if self._state.manner.delay:
-            asyncio.get_running_loop().call_later(self._state.manner.delay, self._accept, events)
-        else:
-            self._accept(events)
-
-    def _accept(self, events: int) -> None:
-        status = self._state.manner.status
-        if status == 200:
-            self._state.arrivals.note(events)
-        self._answer(status, b"{}")
-
-    def _answer(self, status: int, body: bytes) -> None:
-        head = f"HTTP/1.1 {status} -\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        self._transport.write(head.encode() + body)
-
-
-def _content_length(head: bytes) -> int:
-    for line in head.split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            return int(value)
-    return 0
-
-
-async def _serve() -> None:
-    state = State(Arrivals(), Manner())
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(state), "127.0.0.1", 0)
-    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
-    await server.serve_forever()
+    def _batch(self, events: int) -> Answer:
+        if self._manner.status != 200:
+            return Answer(b"{}", self._manner.status, self._manner.delay)
+        return Answer(b"{}", 200, self._manner.delay, partial(self._arrivals.note, events))
 
 
 if __name__ == "__main__":
-    uvloop.run(_serve())
+    small_http.run(CountingServer().serve)

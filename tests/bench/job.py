@@ -45,10 +45,11 @@ class Job:
         write = _writer(self.format)
         for number in range(self.events):
             # Divided first, so that every partition has events of every app.
-            yield number // self.apps % self.partitions, write(_event(number, self.apps))
+            yield number // self.apps % self.partitions, write(event(number, self.apps))
 
 
-def _event(number: int, apps: int) -> dict[str, Any]:
+def event(number: int, apps: int) -> dict[str, Any]:
+    """The event with this number, from 0, as it stands on a topic."""
     return {
         "app": f"app-{number % apps:03}",
         "timestamp": BEGIN + number,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from confluent_kafka import KafkaError, Message, Producer
 from confluent_kafka.admin import AdminClient
@@ -21,31 +21,38 @@ class LoadFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The topics of a job, filled: where they are, and how large an event is on average, in bytes."""
+    """The topics of a job: where they are, and how large an event is on average, in bytes."""
 
     bootstrap: str
     topic: str
     dead_letters: str
-    event_bytes: float
+    event_bytes: float = 0.0
 
 
 @contextmanager
-def loaded(kafka: Cluster[Broker], job: Job, progress: Callable[[int], None]) -> Iterator[Loaded]:
-    """A topic with the job's events and an empty one for dead letters, both deleted at the end.
-
-    Raises:
-        LoadFailed: the broker did not take all of them.
-    """
-    topic = kafka.create_topic("bench-usage", job.partitions)
+def empty(kafka: Cluster[Broker], partitions: int) -> Iterator[Loaded]:
+    """A topic for events and one for dead letters, both deleted at the end."""
+    topic = kafka.create_topic("bench-usage", partitions)
     dead_letters = kafka.create_topic("bench-dead-letters", 1)
     try:
-        size = _produce(kafka.bootstrap, topic, job, progress)
-        yield Loaded(kafka.bootstrap, topic, dead_letters, size / job.events)
+        yield Loaded(kafka.bootstrap, topic, dead_letters)
     finally:
         # Matters for a broker that lives on; a broker of our own takes everything with it.
         admin = AdminClient({"bootstrap.servers": kafka.bootstrap, "log_level": 0})
         for deleted in admin.delete_topics([topic, dead_letters], operation_timeout=10).values():
             deleted.result(timeout=20)
+
+
+@contextmanager
+def loaded(kafka: Cluster[Broker], job: Job, progress: Callable[[int], None]) -> Iterator[Loaded]:
+    """As `empty`, with the job's events on it.
+
+    Raises:
+        LoadFailed: the broker did not take all of them.
+    """
+    with empty(kafka, job.partitions) as topics:
+        size = _produce(kafka.bootstrap, topics.topic, job, progress)
+        yield replace(topics, event_bytes=size / job.events)
 
 
 def _produce(bootstrap: str, topic: str, job: Job, progress: Callable[[int], None]) -> int:

@@ -4,9 +4,18 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from tests.bench.figures import Spread
+from tests.bench.figures import Spread, Summary
 
 MIB = 2**20
+SUMMARY_COLUMNS = (
+    "",
+    "events/s",
+    "CPU µs/event",
+    "CPU to floor",
+    "peak MiB",
+    "first batch s",
+    "events/request",
+)
 
 Rows = Sequence[Sequence[str]]
 
@@ -40,3 +49,16 @@ def mib(size: float) -> str:
 def yes(holds: bool) -> str:
     """A cell that says whether."""
     return "yes" if holds else "no"
+
+
+def summary_row(summary: Summary, floor: str) -> list[str]:
+    """A contestant's row below `SUMMARY_COLUMNS`; the one called `floor` sends no requests."""
+    return [
+        summary.name,
+        spread(summary.rate, ",.0f"),
+        spread(summary.cpu_micros, ".2f"),
+        spread(summary.cpu_ratio, ".2f"),
+        mib(summary.peak.median),
+        spread(summary.first_batch, ".1f"),
+        "" if summary.name == floor else f"{summary.batch.median:.0f}",
+    ]

@@ -132,6 +132,13 @@ def test_the_server_is_late_or_refuses_where_it_is_told_to(counting: Counting) -
     assert counting.events() == 1
 
 
+def test_a_delay_ends_with_the_batch_that_the_event_came_in() -> None:
+    arrivals = Arrivals([10.0, 11.0, 15.0], [1, 1, 3])  # the second batch was empty
+    assert arrivals.delays([9.0, 9.5, 14.0]) == [1.0, 5.5, 1.0]
+    with pytest.raises(ValueError, match="4 events were sent and 3 came"):
+        arrivals.delays([0.0] * 4)
+
+
 def test_sections_that_never_ran_are_not_on_the_page(tmp_path: Path) -> None:
     Chapter("scale", "make bench", {"Python": "3"}, 0.1, "## Scale", {}).keep(tmp_path)
     assert [chapter.name for chapter in all_kept(tmp_path)] == ["scale"]

@@ -10,14 +10,13 @@ from tests.bench.bars import OTHERS, OURS, Bar, Panel, svg
 from tests.bench.bridge_run import BRIDGE, Variant
 from tests.bench.chapter import IMAGES, Chapter
 from tests.bench.contestants import DOES, FLOOR, FLOOR_AND_POST, Does, contestants
-from tests.bench.figures import Spread, Summary
+from tests.bench.figures import Spread
 from tests.bench.ground import Ground, console, on_the_side, progress
 from tests.bench.installed import LeftOut, Peer, peers
 from tests.bench.job import Job
 from tests.bench.rounds import Result, run
-from tests.bench.tables import grid, mib, shown, spread, yes
+from tests.bench.tables import SUMMARY_COLUMNS, grid, mib, shown, summary_row, yes
 
-COLUMNS = ("", "events/s", "CPU µs/event", "CPU to floor", "peak MiB", "first batch s", "events/request")
 MEMORY_COLUMNS = ("", "25 %", "50 %", "75 %", "100 %")
 DOES_COLUMNS = (
     "",
@@ -54,8 +53,8 @@ def measure(
         with progress(job.events) as show:
             turns = contestants(variants, there)
             results.append(run(ground.kafka, job, rounds, ground.folder, show, turns))
-        rows = [_row(summary) for summary in results[-1].summaries]
-        console.print(shown(title(results[-1]), COLUMNS, rows), verdict(results[-1]), "")
+        rows = [summary_row(summary, FLOOR) for summary in results[-1].summaries]
+        console.print(shown(title(results[-1]), SUMMARY_COLUMNS, rows), verdict(results[-1]), "")
     for name, reason in left_out.items():
         console.print(f"{name} is left out: {reason}", highlight=False)
     versions = {
@@ -152,24 +151,12 @@ def _job(result: Result) -> str:
     return "\n\n".join(
         (
             f"### {title(result)}",
-            grid(COLUMNS, [_row(summary) for summary in result.summaries]),
+            grid(SUMMARY_COLUMNS, [summary_row(summary, FLOOR) for summary in result.summaries]),
             verdict(result),
             "Memory of the bridge (resident) once so many of the events were delivered:",
             grid(MEMORY_COLUMNS, memory),
         )
     )
-
-
-def _row(summary: Summary) -> list[str]:
-    return [
-        summary.name,
-        spread(summary.rate, ",.0f"),
-        spread(summary.cpu_micros, ".2f"),
-        spread(summary.cpu_ratio, ".2f"),
-        mib(summary.peak.median),
-        spread(summary.first_batch, ".1f"),
-        "" if summary.name == FLOOR else f"{summary.batch.median:.0f}",
-    ]
 
 
 def _cells(does: Does) -> list[bool]:
