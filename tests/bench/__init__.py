@@ -4,6 +4,8 @@ throughput         section: the same events through every contestant, in turn
 
 latency            section: a slow API, a limit of requests, one event a second
 scale              section: many partitions, many apps, a backlog while the API is down
+sources            section: audit events, from the API to their topic
+audit_server       an API with an audit trail that is there already; a process
 quick              the bridge's ratios to the floors, against those that were accepted last
 job                what crosses: how many events, of how many apps, over how many partitions, in which format
 load               puts them on a topic of a real Kafka

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tests.bench import latency, machine, quick, scale, throughput
+from tests.bench import latency, machine, quick, scale, sources, throughput
 from tests.bench.chapter import Chapter, all_kept, write_page
 from tests.bench.ground import Ground, console, ground, on_the_side
 from tests.bench.installed import NAMES, LeftOut, peers
@@ -95,12 +95,23 @@ def run_scale(
     _section(lambda on, *about: scale.chapter(scale.measure(on, plan), *about))
 
 
+@app.command("sources")
+def run_sources(
+    events: Annotated[int, typer.Option(help="Audit events on the trail.", min=1)] = 100_000,
+    rounds: Rounds = 5,
+    format: Formats = FORMATS,
+) -> None:
+    """Audit events from a fast API to their topic, written and committed."""
+    _section(lambda on, *about: sources.chapter(sources.measure(on, events, rounds, format), *about))
+
+
 @app.command("all")
 def run_all(rounds: Rounds = 5) -> None:
     """All sections with their defaults, and then the page."""
     run_throughput(rounds=rounds)
     run_latency()
     run_scale()
+    run_sources(rounds=rounds)
     run_page()
 
 
