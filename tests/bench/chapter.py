@@ -55,7 +55,12 @@ def write_page(chapters: Sequence[Chapter], path: Path) -> None:
 def page(chapters: Sequence[Chapter]) -> str:
     """The document."""
     texts = "\n\n".join(chapter.text for chapter in chapters)
-    origins = "\n\n".join(map(_about, chapters))
+    told: dict[str, str] = {}
+    origins = []
+    for chapter in chapters:
+        origins.append(_about(chapter, told))
+        told |= chapter.machine
+    how = "\n\n".join(origins)
     return f"""\
 # Benchmarks
 
@@ -71,17 +76,12 @@ ratios do.
 
 ## Where and how
 
-{origins}
+{how}
 """
 
 
-def _about(chapter: Chapter) -> str:
-    versions = "\n".join(f"- {name}: {value}" for name, value in chapter.machine.items())
-    return f"""\
-**{chapter.name}**, load average {chapter.load:.1f} when it began:
-
-```sh
-{chapter.command}
-```
-
-{versions}"""
+def _about(chapter: Chapter, told: Mapping[str, str]) -> str:
+    """How it came about; versions only where they are not told yet."""
+    new = [f"- {name}: {value}" for name, value in chapter.machine.items() if told.get(name) != value]
+    began = f"**{chapter.name}**, load average {chapter.load:.1f} when it began:"
+    return "\n".join([began, "", "```sh", chapter.command, "```", *([""] if new else []), *new])

@@ -40,7 +40,9 @@ DOES: Mapping[str, Does] = {
     "mq-bridge": Does(retries=True, commits=True),
     "Quix Streams": Does(batches_by_app=True, commits=True),
     "Arroyo": Does(batches_by_app=True, commits=True),
-    "FastStream": Does(batches_by_app=True, commits=True),
+    "FastStream": Does(
+        batches_by_app=True, retries=True, commits=True
+    ),  # a batch not acknowledged is read again
     "Redpanda Connect": Does(batches_by_app=True, retries=True, commits=True),
 }
 

@@ -16,8 +16,9 @@ class Measured:
 
     `rate`: events a second, from the first batch to the last. `cpu_micros`: CPU time per event in
     microseconds, user and system, all threads, start-up left out. `first_batch`: seconds from the start of
-    the process until its first batch was done. `peak`: resident bytes at most. `memory`: resident bytes once
-    a quarter, a half, three quarters and all of the events were done. `batch`: events in a batch, on average.
+    the process until its first batch was done. `peak`: resident bytes at most. `memory`: resident bytes
+    once a quarter, a half, three quarters and all of the events were done. `batch`: events in a batch, on
+    average. `done`: seconds from the start of the process until the last batch was done.
     """
 
     rate: float
@@ -26,6 +27,7 @@ class Measured:
     peak: int
     memory: Sequence[int]
     batch: float
+    done: float
 
     @classmethod
     def of(cls, arrivals: Arrivals, usage: Usage, began: float) -> "Measured":
@@ -40,6 +42,7 @@ class Measured:
             peak=usage.peak,
             memory=[usage.resident_at(arrivals.at_share(share)) for share in QUARTERS],
             batch=arrivals.events / len(arrivals.times),
+            done=last - began,
         )
 
 
@@ -69,6 +72,7 @@ class Summary:
     peak: Spread
     memory: Sequence[Spread]
     batch: Spread
+    done: Spread
 
 
 def summarize(runs: Mapping[str, Sequence[Measured]], floor: str) -> list[Summary]:
@@ -87,4 +91,5 @@ def _summary(name: str, runs: Sequence[Measured], floor: Sequence[Measured]) -> 
         peak=Spread.of([run.peak for run in runs]),
         memory=[Spread.of(values) for values in zip(*(run.memory for run in runs), strict=True)],
         batch=Spread.of([run.batch for run in runs]),
+        done=Spread.of([run.done for run in runs]),
     )

@@ -101,7 +101,7 @@ def peers(names: Sequence[str], tell: Callable[[str], None]) -> dict[str, Instal
     """Those of these names, installed where that can be; `tell` hears what takes a while."""
     found: dict[str, Installed] = {}
     for name in names:
-        tell(f"installing {name}")
+        tell(f"{name}: installing it, unless it is there")
         found[name] = python_peer(*PYTHON_PEERS[name]) if name in PYTHON_PEERS else redpanda_connect()
     return found
 

@@ -161,7 +161,7 @@ so that bounds the delay:
 
 
 def _pace(pace: Pace) -> list[str]:
-    return [pace.name, f"{pace.rate:,.0f}", f"{pace.rate / pace.allowed:.0%}", f"{pace.batch:.0f}"]
+    return [pace.name, f"{pace.rate:,.0f}", f"{pace.rate / pace.allowed * 100:.0f} %", f"{pace.batch:.0f}"]
 
 
 def _delays(trickle: Trickle) -> list[str]:

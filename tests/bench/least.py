@@ -18,6 +18,7 @@ import orjson
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "usage.avsc"
 BATCH_RECORDS = 1_000
+BATCH_SECONDS = 5.0  # how long a batch may wait to be full; as the bridge's max_age_seconds by default
 FIELDS = ("timestamp", "email", "eventName")  # what the API takes; topics carry more
 
 Event = dict[str, Any]

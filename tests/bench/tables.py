@@ -14,6 +14,7 @@ SUMMARY_COLUMNS = (
     "CPU to floor",
     "peak MiB",
     "first batch s",
+    "all done s",
     "events/request",
 )
 
@@ -37,7 +38,9 @@ def shown(title: str, columns: Sequence[str], rows: Rows) -> Table:
 
 
 def spread(value: Spread, format: str) -> str:
-    """Median, with least and most."""
+    """Median, with least and most where there are several."""
+    if value.least == value.most:
+        return f"{value.median:{format}}"
     return f"{value.median:{format}} ({value.least:{format}} to {value.most:{format}})"
 
 
@@ -60,5 +63,6 @@ def summary_row(summary: Summary, floor: str) -> list[str]:
         spread(summary.cpu_ratio, ".2f"),
         mib(summary.peak.median),
         spread(summary.first_batch, ".1f"),
+        spread(summary.done, ".1f"),
         "" if summary.name == floor else f"{summary.batch.median:.0f}",
     ]

@@ -8,17 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from bridge.config.sinks import Batch, Sink
 from tests.bench import api, machine, throughput
 from tests.bench.api import Counting
 from tests.bench.arrivals import Arrivals
 from tests.bench.bridge_run import BRIDGE
-from tests.bench.chapter import Chapter, all_kept, write_page
+from tests.bench.chapter import Chapter, all_kept, page, write_page
 from tests.bench.contestants import DOES, FLOOR, FLOOR_AND_POST, contestants
 from tests.bench.counting_server import Manner
 from tests.bench.installed import NAMES, PEERS, PYTHON_PEERS, LeftOut, python_peer
 from tests.bench.job import Format, Job
-from tests.bench.least import Poster
-from tests.bench.peer_run import gathered
+from tests.bench.least import BATCH_SECONDS, Poster
+from tests.bench.peer_run import MOST_HELD, gathered
 from tests.bench.rounds import run
 from tests.bench.throughput import Throughput
 from tests.bench.watched import BenchFailed, Watched
@@ -57,13 +58,13 @@ def test_a_small_job_is_measured_verified_and_reported(
     found = Throughput([result], {"quixstreams": "1"}, {"Arroyo": "there is no network"})
     throughput.chapter(found, "make bench", about, 0.5).keep(tmp_path / "kept")
     write_page(all_kept(tmp_path / "kept"), tmp_path / "benchmarks.md")
-    page = (tmp_path / "benchmarks.md").read_text()
-    assert f"### 2,000 usage events, {format}" in page
-    assert f"| {BRIDGE} | yes | yes | yes | yes | yes |" in page
-    assert "- Arroyo is left out: there is no network" in page
-    assert f"- librdkafka: {about['librdkafka']}" in page
-    for image in (throughput.CPU_IMAGE, throughput.RATE_IMAGE):
-        assert f"(images/benchmarks/{image})" in page
+    written = (tmp_path / "benchmarks.md").read_text()
+    assert f"### 2,000 usage events, {format}" in written
+    assert f"| {BRIDGE} | yes | yes | yes | yes | yes |" in written
+    assert "- Arroyo is left out: there is no network" in written
+    assert f"- librdkafka: {about['librdkafka']}" in written
+    for image in (throughput.CPU_IMAGE, throughput.DONE_IMAGE):
+        assert f"(images/benchmarks/{image})" in written
         assert BRIDGE in (tmp_path / "images" / "benchmarks" / image).read_text()
 
 
@@ -79,6 +80,19 @@ def test_a_peer_that_fails_is_left_out_and_the_reason_told(kafka: Cluster[Broker
     assert [summary.name for summary in result.summaries] == [FLOOR]
     assert result.failed == {"a peer": "it failed in round 1: it lost an event"}
     assert "a peer has no figures: it failed in round 1: it lost an event." in throughput.verdict(result)
+
+
+def test_peers_may_hold_and_wait_as_the_bridge_may() -> None:
+    assert Batch().max_age_seconds == BATCH_SECONDS
+    assert Sink.model_fields["max_outstanding_records"].default == MOST_HELD
+
+
+def test_versions_are_told_once() -> None:
+    first = Chapter("throughput", "make bench", {"Python": "3", "quixstreams": "1"}, 0.1, "", {})
+    second = Chapter("scale", "make bench", {"Python": "3", "orjson": "2"}, 0.1, "", {})
+    written = page([first, second])
+    assert written.count("- Python: 3") == 1
+    assert "- orjson: 2" in written
 
 
 @pytest.mark.parametrize("format", Format)

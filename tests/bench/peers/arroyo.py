@@ -13,10 +13,9 @@ from arroyo.processing.processor import StreamProcessor
 from arroyo.processing.strategies import CommitOffsets, ProcessingStrategyFactory, Reduce, RunTask
 from arroyo.types import Topic
 
-from tests.bench.least import Event, Poster, decoder
+from tests.bench.least import BATCH_SECONDS, Event, Poster, decoder
 from tests.bench.peers.arguments import Arguments, arguments
 
-BATCH_SECONDS = 1.0
 # librdkafka's own default. Arroyo's 10,000 saves memory, but with a backlog each partition then waits for
 # fetch.queue.backoff.ms whenever so many are there.
 QUEUED_MIN_MESSAGES = 100_000

@@ -10,10 +10,8 @@ from typing import Any
 from faststream import AckPolicy, FastStream
 from faststream.confluent import KafkaBroker
 
-from tests.bench.least import Event, Poster, decoder
+from tests.bench.least import BATCH_SECONDS, Event, Poster, decoder
 from tests.bench.peers.arguments import arguments
-
-POLL_SECONDS = 1.0  # how long one look waits for a full batch
 
 
 def main() -> None:
@@ -38,7 +36,7 @@ def main() -> None:
         auto_offset_reset="earliest",
         batch=True,
         max_records=told.gather,
-        polling_interval=POLL_SECONDS,
+        polling_interval=BATCH_SECONDS,
         ack_policy=AckPolicy.NACK_ON_ERROR,
         decoder=decoded,
     )

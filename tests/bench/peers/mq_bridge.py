@@ -1,7 +1,8 @@
 """mq-bridge: a route in Rust from `kafka` to `http_bulk`, which makes one JSON array of up to 1000 documents.
 
-It has no batches by app: a route has one path, so events of all apps go out together. It knows no Avro
-either; for that a middleware in Python decodes, as its documentation proposes for what the core lacks.
+It takes what is there and never waits for a batch to be full. It has no batches by app: a route has one
+path, so events of all apps go out together. It knows no Avro either; for that a middleware in Python
+decodes, as its documentation proposes for what the core lacks.
 """
 
 import signal

@@ -10,10 +10,8 @@ from quixstreams import Application
 from quixstreams.models.serializers import Deserializer
 from quixstreams.sinks import BaseSink
 
-from tests.bench.least import Event, Poster, decoder
+from tests.bench.least import BATCH_SECONDS, Event, Poster, decoder
 from tests.bench.peers.arguments import arguments
-
-COMMIT_SECONDS = 1.0  # as the bridge; the default of 5 would let the last batch wait
 
 
 class Events(Deserializer):  # type: ignore[misc]  # untyped where it is not installed
@@ -51,7 +49,7 @@ def main() -> None:
         broker_address=told.bootstrap,
         consumer_group=told.group,
         auto_offset_reset="earliest",
-        commit_interval=COMMIT_SECONDS,
+        commit_interval=BATCH_SECONDS,
         commit_every=told.gather,
         auto_create_topics=False,
         loglevel="WARNING",
