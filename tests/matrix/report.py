@@ -1,15 +1,18 @@
 """docs/reliability.md: what was tried, and a table of every cell."""
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
 from itertools import groupby
+from operator import add
 
 from tests.matrix.answers import LONGEST_BACKOFF, MINUTE, READ_SECONDS
-from tests.matrix.cells import Disturbance, chosen
+from tests.matrix.cells import ALL, Disturbance, chosen
 from tests.matrix.disturb import PAUSE_SECONDS
 from tests.matrix.result import Result
 from tests.matrix.run import WAVE
 from tests.matrix.scene import BATCH_RECORDS, IN_FLIGHT, SESSION_MS, SOCKET_MS
 
+RECORDS = 3 * 3 * WAVE  # of a cell that is played once
 COLUMNS = (
     *("answer", "apps", "records", "disturbances", "bad answers", "lost", "sent twice", "may be", "in doubt"),
     *("dead letters", "recovered in s", ""),
@@ -17,13 +20,20 @@ COLUMNS = (
 
 
 def markdown(results: Sequence[Result], minutes: float, jobs: int) -> str:
-    """The whole document."""
-    rows = sorted(results, key=lambda result: list(Disturbance).index(result.cell.disturbance))
+    """The whole document; a cell that was played several times has one line."""
+    rows = [
+        reduce(add, played)
+        for _, played in groupby(sorted(results, key=_place), key=lambda result: result.cell)
+    ]
     tables = [
         f"## {disturbance}\n\n{_table(group)}"
         for disturbance, group in groupby(rows, key=lambda result: result.cell.disturbance)
     ]
     return f"{_head(results, minutes, jobs)}\n" + "\n\n".join(tables) + "\n"
+
+
+def _place(result: Result) -> int:
+    return ALL.index(result.cell)
 
 
 def _table(results: Iterable[Result]) -> str:
@@ -32,7 +42,7 @@ def _table(results: Iterable[Result]) -> str:
 
 
 def _row(result: Result) -> list[str]:
-    disturbed = int(result.cell.disturbance is not Disturbance.NONE)
+    disturbed = 0 if result.cell.disturbance is Disturbance.NONE else result.records // RECORDS
     figures = (result.records, disturbed, result.struck, result.lost, result.twice, result.allowed_twice)
     told = [str(figure) for figure in (*figures, result.in_doubt, result.dead)]
     verdict = "wrong: " + "; ".join(result.wrongs) if result.wrongs else "ok"
@@ -45,6 +55,8 @@ def _head(results: Sequence[Result], minutes: float, jobs: int) -> str:
     ]
     records, lost, twice, in_doubt, samples = total
     wrong = sum(bool(result.wrongs) for result in results)
+    cells = len({result.cell for result in results})
+    played = {1: "once", 2: "twice"}.get(len(results) // cells, f"{len(results) // cells} times")
     times = sorted(result.recovered_in for result in results)
     return f"""\
 # Reliability
@@ -52,16 +64,16 @@ def _head(results: Sequence[Result], minutes: float, jobs: int) -> str:
 <!-- Written by `make matrix`; change tests/matrix/report.py instead. -->
 
 Every disturbance of the processes, the group or the broker meets every answer of the API: with one app,
-with five, and with five of which only one gets the answer. These are {len(results)} cells, and {wrong} went
-wrong.
+with five, and with five of which only one gets the answer. These are {cells} cells, each played {played}, and
+{wrong} went wrong.
 
 In each cell, usage, users and spend run at once, in processes of `productiv-bridge run` on a real Kafka
-broker, against the sandbox. An oracle that shares no code with the bridge makes {3 * 3 * WAVE} records and
+broker, against the sandbox. An oracle that shares no code with the bridge makes {RECORDS} records and
 knows what is owed for each: a third is there at the start, a third comes with the bad answers, a third
 after the disturbance.
 
 All in all {records:,} records, {lost} lost, {twice:,} sent twice, {in_doubt:,} payments in doubt and none
-accepted twice. Half of the cells recovered within {times[len(times) // 2]:.1f} s, all within
+accepted twice. Half of the time a cell recovered within {times[len(times) // 2]:.1f} s, all within
 {times[-1]:.1f} s.
 
 All of it at once and at random, for half an hour, is in [soak.md](soak.md). What the bridge promises, and

@@ -25,3 +25,20 @@ class Result:
     recovered_in: float = 0.0
     took: float = 0.0
     wrongs: list[str] = field(default_factory=list)
+
+    def __add__(self, other: "Result") -> "Result":
+        """The same cell, played twice: figures are summed, of times to recover the longest counts."""
+        return Result(
+            self.cell,
+            records=self.records + other.records,
+            struck=self.struck + other.struck,
+            lost=self.lost + other.lost,
+            twice=self.twice + other.twice,
+            allowed_twice=self.allowed_twice + other.allowed_twice,
+            in_doubt=self.in_doubt + other.in_doubt,
+            dead=self.dead + other.dead,
+            samples=self.samples + other.samples,
+            recovered_in=max(self.recovered_in, other.recovered_in),
+            took=self.took + other.took,
+            wrongs=self.wrongs + other.wrongs,
+        )

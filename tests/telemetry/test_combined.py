@@ -221,9 +221,9 @@ def test_nothing_else_is_passed_on(supervised: Supervised) -> None:
         assert ask(f"{supervised.url}/workers/{path}")[0] == 404, path
 
 
-@pytest.mark.parametrize("absent", [None, nobody()])
-def test_who_does_not_answer_has_no_page(supervised: Supervised, absent: str | None) -> None:
-    supervised.addresses["0"] = absent
+@pytest.mark.parametrize("absent", [lambda: None, nobody], ids=["no address yet", "nobody there"])
+def test_who_does_not_answer_has_no_page(supervised: Supervised, absent: Callable[[], str | None]) -> None:
+    supervised.addresses["0"] = absent()
     code, body, headers = ask(f"{supervised.url}/workers/0/")
     assert (code, body, headers["Retry-After"]) == (503, b"This worker does not answer.", "5")
 
