@@ -14,7 +14,7 @@ WRITES = (
     "publish_spend_data",
     "publish_org_chart",
 )
-READ_SECONDS = 2.0
+READ_SECONDS = 3.0
 """The read timeout of the bridges here; 30 s by default. A stall lasts twice as long as the bridge waits."""
 LONGEST_BACKOFF = 0.4
 MINUTE = 3.0

@@ -26,7 +26,7 @@ APPS = {
 }
 SAMPLE_SECONDS = 0.25
 WAVE = 100  # records of each stream; there are three waves
-RECOVER_SECONDS = 60.0
+RECOVER_SECONDS = 120.0
 MAY_LEAVE_DOUBT = {Disturbance.KILL} | NEEDS_OWN_BROKER
 
 

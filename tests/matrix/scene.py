@@ -21,7 +21,7 @@ PARTITIONS = 3  # an odd number, so that two members never have the same
 BATCH_RECORDS = 10
 IN_FLIGHT = 4
 LATENCY_SECONDS = 0.05  # of each answer, so that something is under way at any moment
-SESSION_MS = 3000  # 45 s by default
+SESSION_MS = 8000  # 45 s by default; shorter ones end by themselves where the machine is busy
 SOCKET_MS = 5000  # 60 s by default; so long a commit waits that was under way when the broker went
 
 
