@@ -281,9 +281,9 @@ class Sink:
         """How many records may be received now; 0 if deliveries made no room for a while."""
         with suppress(TimeoutError):
             async with asyncio.timeout(FULL_SECONDS):
-                while not (room := self.engine.room) and not self._stopping.is_set():
+                while self.engine.crowded and not self._stopping.is_set():
                     await self._progress.wait()
-        return room
+        return self.engine.room
 
     async def _commit(self) -> None:
         """Commits and measures the lag. Never runs beside a poll, so no rebalance comes in between."""

@@ -1,9 +1,10 @@
 """Gathers records into one open batch per lane and closes it by count, bytes or age."""
 
 from array import array
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from itertools import accumulate, takewhile
 from operator import itemgetter
 
 from bridge.core.books import Books
@@ -102,27 +103,8 @@ class Batcher:
 
     def add(self, decoded: Decoded, now: float) -> list[Batch]:
         """Puts records into their lanes' open batches. Returns the batches that this closed."""
-        limits = self._limits
-        closed: list[Batch] = []
-        fresh: dict[Batch, int] = {}  # batch -> how many of its records the ledger knows
-        lanes = lanes_of(self._stream, decoded)
-        for origin, lane, doc, size in zip(decoded.origins, lanes, decoded.docs, decoded.sizes, strict=True):
-            batch = self._open.get(lane)
-            if batch is not None and batch.bytes + size > limits.max_bytes:
-                closed += self._close(batch, fresh)
-                batch = None
-            if batch is None:
-                batch = self._open[lane] = Batch(app_of(lane), lane, self._stream.operation, now)
-            if batch not in fresh:
-                fresh[batch] = len(batch.origins)
-            batch.origins.append(origin)
-            batch.docs.append(doc)
-            batch.bytes += size
-            if len(batch.docs) >= limits.max_records:
-                closed += self._close(batch, fresh)
-        for batch, known in fresh.items():
-            self._offsets.add(batch.hold, batch.origins[known:])
-        return closed
+        parts = _by_lane(lanes_of(self._stream, decoded), decoded)
+        return [batch for lane, part in parts for batch in self._fill(lane, part, now)]
 
     def close_aged(self, now: float) -> list[Batch]:
         """Closes and returns the batches whose first record has waited for the age limit."""
@@ -131,21 +113,44 @@ class Batcher:
             if batch.opened + self._limits.max_age > now:
                 break
             aged.append(batch)
-        return [closed for batch in aged for closed in self._close(batch, {})]
+        return [closed for batch in aged for closed in self._close(batch)]
+
+    def close_fullest(self, may_go: Callable[[Lane], bool]) -> list[Batch]:
+        """Closes and returns the open batch with the most records, of the lanes that may go."""
+        batches = [batch for batch in self._open.values() if may_go(batch.lane)]
+        return self._close(max(batches, key=len)) if batches else []
 
     def close_all(self) -> list[Batch]:
         """Closes and returns every open batch, however young."""
-        return [closed for batch in list(self._open.values()) for closed in self._close(batch, {})]
+        return [closed for batch in list(self._open.values()) for closed in self._close(batch)]
 
     def next_close(self) -> float | None:
         """The monotonic second at which the oldest open batch reaches the age limit; None without one."""
         oldest = next(iter(self._open.values()), None)
         return None if oldest is None else oldest.opened + self._limits.max_age
 
-    def _close(self, batch: Batch, fresh: dict[Batch, int]) -> list[Batch]:
+    def _fill(self, lane: Lane, part: Decoded, now: float) -> list[Batch]:
+        """Puts records of one lane into its open batch, and into new ones where that is full."""
+        closed: list[Batch] = []
+        begin, after = 0, len(part.docs)
+        while begin < after:
+            batch = self._open.get(lane)
+            if batch is None:
+                batch = self._open[lane] = Batch(app_of(lane), lane, self._stream.operation, now)
+            sizes = part.sizes[begin : begin + self._limits.max_records - len(batch)]
+            fitting = _fitting(sizes, self._limits.max_bytes - batch.bytes)
+            end = begin + (fitting or not len(batch))  # one that is larger than any batch has its own
+            batch.origins += part.origins[begin:end]
+            batch.docs += part.docs[begin:end]
+            batch.bytes += sum(part.sizes[begin:end])
+            self._offsets.add(batch.hold, part.origins[begin:end])
+            if end < after or len(batch) >= self._limits.max_records:
+                closed += self._close(batch)
+            begin = end
+        return closed
+
+    def _close(self, batch: Batch) -> list[Batch]:
         del self._open[batch.lane]
-        known = fresh.pop(batch, len(batch.origins))
-        self._offsets.add(batch.hold, batch.origins[known:])
         self._drop_repeats(batch)
         batches = self._by_operation(batch) if self._stream.deletions else [batch]
         for each in batches:
@@ -191,3 +196,20 @@ def lanes_of(stream: SinkStream, decoded: Decoded) -> Sequence[Lane]:
 def app_of(lane: Lane) -> str:
     """The app whose records a lane has."""
     return lane if isinstance(lane, str) else lane[0]
+
+
+def _by_lane(lanes: Sequence[Lane], decoded: Decoded) -> Iterable[tuple[Lane, Decoded]]:
+    """The records of each lane, in the order received."""
+    if lanes and lanes.count(lanes[0]) == len(lanes):
+        return [(lanes[0], decoded)]
+    places: dict[Lane, list[int]] = {}
+    for place, lane in enumerate(lanes):
+        places.setdefault(lane, []).append(place)
+    return ((lane, decoded.picked(chosen)) for lane, chosen in places.items())
+
+
+def _fitting(sizes: Sequence[int], most: int) -> int:
+    """How many of them, from the first on, are no more than `most` together."""
+    if sum(sizes) <= most:  # as nearly always
+        return len(sizes)
+    return sum(1 for _ in takewhile(lambda total: total <= most, accumulate(sizes)))

@@ -21,6 +21,8 @@ from bridge.core.sender import Sender, SendLimits
 from bridge.core.stream import SinkStream
 from bridge.core.verdicts import Bury, Doubt, doubt
 
+CROWDED_SHARE = 16  # of the bound: what is left of it is too little
+
 
 @dataclass(frozen=True, slots=True)
 class EngineLimits:
@@ -117,13 +119,22 @@ class Engine:
     @property
     def room(self) -> int:
         """How many more records may be received now; 0 at a bound and once the flood guard has tripped."""
+        room = self._room
+        return min(room, self._limits.batch.max_records) if self._limits.partitions_apart else room
+
+    @property
+    def crowded(self) -> bool:
+        """Whether there is so little room that it is better to wait for more than to read on bit by bit."""
+        return self._room < max(1, self._limits.max_outstanding_records // CROWDED_SHARE)
+
+    @property
+    def _room(self) -> int:
         outstanding_bytes = self._batcher.bytes + self._sender.bytes + self._burying_bytes
         if self._entrance is not None:
             outstanding_bytes += self._entrance.bytes
         if self.tripped or outstanding_bytes >= self._limits.max_outstanding_bytes:
             return 0
-        room = max(0, self._limits.max_outstanding_records - self.offsets.outstanding)
-        return min(room, self._limits.batch.max_records) if self._limits.partitions_apart else room
+        return max(0, self._limits.max_outstanding_records - self.offsets.outstanding)
 
     @property
     def resting(self) -> set[int]:
@@ -194,6 +205,13 @@ class Engine:
             return None
         self._sender.add(self._batcher.close_aged(now))
         self._show()
+        return self._sender.take(now) or self._take_early(now)
+
+    def _take_early(self, now: float) -> Batch | None:
+        """Of many apps' open batches, which leave no room, the fullest: none could get any fuller."""
+        if not self.crowded or 2 * self.batching < self.offsets.outstanding:
+            return None
+        self._sender.add(self._batcher.close_fullest(lambda lane: self._sender.free(lane, now)))
         return self._sender.take(now)
 
     def returned(self, batch: Batch, outcome: Outcome, now: float) -> Bury | None:

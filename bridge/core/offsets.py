@@ -7,6 +7,7 @@ unsettled offset of a partition is the lowest first offset among its groups. Off
 Groups can be tied: each settles for itself, but no offset of any is passed before all are settled.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -111,23 +112,20 @@ class Offsets:
 
     def add(self, hold: Hold, origins: Sequence[Origin]) -> None:
         """Puts records, each of a partition that is ours and in order of offset there, under a hold."""
-        parts = hold.parts
-        last: dict[int, Origin] = {}
-        for origin in origins:
-            partition, offset = origin.partition(), origin.offset()
-            assert partition is not None  # noqa: S101  (a consumed message has both)
-            assert offset is not None  # noqa: S101
-            part = parts.get(partition)
+        partitions = [origin.partition() or 0 for origin in origins]
+        backwards = partitions[::-1]
+        for partition, count in Counter(partitions).items():
+            part, state = hold.parts.get(partition), self._partitions[partition]
             if part is None:
-                parts[partition] = _Part(offset, 1, _seconds(origin))
-                self._partitions[partition].holds.add(hold)
+                first = origins[partitions.index(partition)]
+                hold.parts[partition] = _Part(first.offset() or 0, count, _seconds(first))
+                state.holds.add(hold)
             else:
-                part.count += 1
-            last[partition] = origin
-        for partition, origin in last.items():
-            state, after = self._partitions[partition], (origin.offset() or 0) + 1
+                part.count += count
+            last = origins[-1 - backwards.index(partition)]
+            after = (last.offset() or 0) + 1
             if after > (state.position or 0):
-                state.position, state.read_until = after, _seconds(origin)
+                state.position, state.read_until = after, _seconds(last)
         self.outstanding += len(origins)
 
     def settle(self, hold: Hold) -> int:

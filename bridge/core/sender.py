@@ -52,6 +52,10 @@ class _Lane:
     def idle(self) -> bool:
         return self.empty and self.cause is None
 
+    def free(self, now: float) -> bool:
+        allowed = 1 if self.cause is not None else self.concurrency.limit
+        return self.in_flight < allowed and not self.parked and self.blocked_until <= now
+
     def forgive(self) -> None:
         self.failures, self.blocked_until, self.cause, self.denied = 0, 0.0, None, False
         self.failing_since = None
@@ -113,9 +117,7 @@ class Sender:
         if self.in_flight >= self._concurrency.limit:
             return None
         for key, lane in self._lanes.items():
-            allowed = 1 if lane.cause is not None else lane.concurrency.limit
-            free = lane.in_flight < allowed and not lane.parked
-            if lane.queue and free and lane.blocked_until <= now:
+            if lane.queue and lane.free(now):
                 batch = lane.queue.popleft()
                 batch.attempts += 1
                 lane.in_flight += 1
@@ -123,6 +125,13 @@ class Sender:
                 self._lanes[key] = self._lanes.pop(key)
                 return batch
         return None
+
+    def free(self, key: Lane, now: float) -> bool:
+        """Whether a batch of this lane, added now, could be sent at once."""
+        if self.in_flight >= self._concurrency.limit:
+            return False
+        lane = self._lanes.get(key)
+        return app_of(key) not in self._parked if lane is None else not lane.queue and lane.free(now)
 
     def next_try(self) -> float | None:
         """The monotonic second at which the first waiting lane may be tried again; None if none waits.
