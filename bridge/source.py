@@ -14,7 +14,7 @@ import structlog
 from bridge.core.backoff import Backoff
 from bridge.core.errors import BridgeError
 from bridge.core.outcome import Rejected
-from bridge.core.polling import Ask, Gap, Json, Page, RoundFailed, Shortened, SourceStream, Step, Write
+from bridge.core.polling import Ask, Gap, Json, Page, RoundFailed, Shortened, SourceStream, Write
 from bridge.core.ports import Fenced, Membership, SourceStore
 from bridge.core.stream import Operation
 from bridge.productiv.questions import ApiError
@@ -258,19 +258,35 @@ class Source:
         return None
 
     async def _round(self, cursor: dict[str, Json]) -> None:
+        """One write at a time goes to Kafka while the next pages are asked for and read."""
         polling = self.stream.poll(self._options, cursor, int(self._wall() * 1000))
-        with closing(polling) as steps, suppress(StopIteration):
-            step = next(steps)
-            while True:
-                step = steps.send(await self._do(step, cursor))
+        writing: asyncio.Future[None] = asyncio.ensure_future(asyncio.sleep(0))
+        try:
+            with closing(polling) as steps, suppress(StopIteration):
+                step = next(steps)
+                while True:
+                    if isinstance(step, Write):
+                        await writing
+                        # Kept from here on; if it cannot be written, the cursor is read anew.
+                        _remember(cursor, step.remember)
+                        writing = asyncio.ensure_future(self._write(step))
+                        step = steps.send(())
+                    else:
+                        step = steps.send(await self._do(step))
+        except asyncio.CancelledError:
+            writing.cancel()
+            raise
+        finally:
+            # Whatever else went wrong: what may be written already must not be written again.
+            await writing
 
-    async def _do(self, step: Step, cursor: dict[str, Json]) -> Sequence[Page | None]:
+    async def _write(self, write: Write) -> None:
+        await self._store.commit(write)
+        self._emitted.update(emission.output for emission in write.emissions)
+        self._metrics.written(self.stream.name, write)
+
+    async def _do(self, step: Sequence[Ask] | Gap | Shortened) -> Sequence[Page | None]:
         match step:
-            case Write():
-                await self._store.commit(step)
-                _remember(cursor, step.remember)
-                self._emitted.update(emission.output for emission in step.emissions)
-                self._metrics.written(self.stream.name, step)
             case Gap(begin, end):
                 log.error("gap", stream=self.stream.name, begin=_iso(begin), end=_iso(end))
                 self._metrics.gap(self.stream.name, (end - begin) / 1000)

@@ -53,6 +53,7 @@ class World:
     asking: int = 0
     most_asking: int = 0
     patient: asyncio.Event | None = None  # a commit waits for it
+    writing: list[str] = field(default_factory=list)  # keys of the commits that wait
 
     def __post_init__(self) -> None:
         self.changes = Changes()
@@ -103,6 +104,7 @@ class World:
         parameters: Mapping[str, Sequence[str]],
     ) -> Page:
         self.asked.append((operation, place, parameters))
+        self.changes.happened()
         self.asking += 1
         self.most_asking = max(self.most_asking, self.asking)
         await asyncio.sleep(0)
@@ -119,9 +121,12 @@ class World:
     async def commit(self, write: Write) -> None:
         if self.trouble:
             raise self.trouble.pop(0)
+        begun = [emission.key for emission in write.emissions]
+        self.writing += begun
         self.changes.happened()
         if self.patient is not None:
             await self.patient.wait()
+        self.writing = [key for key in self.writing if key not in begun]
         self.keys += [emission.key for emission in write.emissions]
         for name, entry in write.remember.items():
             self.kept[name] = entry or {}

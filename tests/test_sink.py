@@ -81,6 +81,14 @@ async def test_a_full_sink_reads_nothing_but_keeps_polling() -> None:
         await setting.until(lambda: len(setting.api.accepted) == 10)
 
 
+async def test_a_sink_that_was_full_waits_for_room_that_is_worth_a_poll() -> None:
+    setting = Setting(at_once(max_outstanding_records=48, in_flight=1))
+    setting.topic.produce(*(thing(n) for n in range(200)))
+    async with setting.running():
+        await setting.until(lambda: len(setting.api.accepted) == 200)
+    assert not {1, 2} & set(setting.topic.limits)  # less than a sixteenth of the bound
+
+
 async def test_the_lag_counts_what_is_not_settled() -> None:
     setting = Setting(at_once())
     setting.api.answer = lambda app, docs: DOWN

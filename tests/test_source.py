@@ -20,6 +20,12 @@ from tests.stand_ins import Topic
 pytestmark = pytest.mark.anyio
 
 
+async def some_turns() -> None:
+    """So that whatever may go on has gone on."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 async def test_what_a_round_remembers_is_there_when_its_write_is_done() -> None:
     seen: list[Any] = []
 
@@ -58,6 +64,53 @@ async def test_questions_of_a_step_are_asked_side_by_side_within_the_bound_and_a
     [pages] = answers
     assert [page and page.rows[0]["applicationId"] for page in pages] == ["a", "b", None, "c", "d"]
     assert world.most_asking == 2
+
+
+async def test_the_next_question_is_asked_while_a_write_is_under_way_and_the_next_write_waits() -> None:
+    world = World([fixed(written("a"), details("x"), written("b"))], patient=asyncio.Event())
+    assert world.patient is not None
+    async with running(world):
+        await world.changes.until(lambda: world.asked)
+        await some_turns()
+        assert (world.keys, world.writing) == ([], ["a"])
+        world.patient.set()
+        await world.quiet()
+    assert world.keys == ["a", "b"]
+
+
+async def test_a_round_that_fails_ends_with_the_write_under_way() -> None:
+    """Else it would be read again while Kafka takes it, and go out twice."""
+    seen: list[Any] = []
+
+    def after(cursor: Cursor, now: int) -> Iterator[Any]:
+        seen.append((dict(cursor), list(world.keys)))
+        yield from ()
+
+    failing = fixed(written("a", head={"position": 5}), details("bad"))
+    world = World([failing, after], answers={"bad": Unavailable("down")}, patient=asyncio.Event())
+    assert world.patient is not None
+    async with running(world):
+        await world.changes.until(lambda: world.asked)
+        await some_turns()
+        assert (world.source.failed, world.writing) == (None, ["a"])
+        world.patient.set()
+        await world.quiet(2)
+    assert seen == [({"head": {"position": 5}}, ["a"])]
+
+
+async def test_what_cannot_be_written_beside_a_question_is_not_taken_for_written() -> None:
+    seen: list[Any] = []
+
+    def after(cursor: Cursor, now: int) -> Iterator[Any]:
+        seen.append(dict(cursor))
+        yield from ()
+
+    kept = {"head": {"position": 4}}
+    world = World([fixed(written("a", head={"position": 5}), details("x")), after], kept=dict(kept))
+    world.trouble = [BridgeError("the record is too large")]
+    async with running(world):
+        await world.quiet(2)
+    assert seen == [kept]
 
 
 async def test_parameters_go_along() -> None:

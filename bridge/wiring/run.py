@@ -78,7 +78,6 @@ async def run(
         TimeoutError: the end took longer than `shutdown_deadline_seconds`.
         ClientLost: (in a group) the process must start anew; what was in flight has been settled.
     """
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     settings.productiv.require_credentials()
     sink_names, source_names = chosen(settings, only)
     topics, outputs = sink_topics(settings, sink_names), output_topics(settings, source_names)
@@ -111,6 +110,7 @@ async def run(
         for name, source in sources.items():
             watch.source(name, source)
         not_ready = partial(_not_ready, client, running.streams)
+        _look_for_cycles_seldom()
         with operations_port(settings.http, metrics, watch, pulse, not_ready) as url:
             started(replace(running, operations_url=url))
             log.info("started", streams=[*sinks, *sources], operations_port=url)
@@ -147,12 +147,18 @@ async def poll_once(settings: config.Settings, stop: asyncio.Event, only: Collec
         sources = await build_sources(
             settings, settings.kafka.client_settings(), names, outputs, client, metrics, traces
         )
+        _look_for_cycles_seldom()
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(source.run(once=True)) for source in sources.values()]
             ending = tasks.create_task(_stop_when(stop, sources.values(), settings.shutdown_deadline_seconds))
             await asyncio.wait(running)
             ending.cancel()
     return all(task.result() for task in running)
+
+
+def _look_for_cycles_seldom() -> None:
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    gc.freeze()  # what is here by now stays for good, and need not be looked at
 
 
 async def _stop_when(stop: asyncio.Event, sources: Collection[Source], deadline: float) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bridge.core.batcher import Batch
 from bridge.core.outcome import Accepted, Denied, Outcome, Rejected, Throttled
-from tests.core.batches import BAD, DOWN
+from tests.core.batches import BAD, DOWN, one, taken
 from tests.core.records import decoded, engine, limits, noise, run_of
 from tests.switching import threads_taking_turns_often
 
@@ -68,6 +68,47 @@ def test_noise_that_the_dead_letter_topic_does_not_take_fills_the_room() -> None
     assert made.room == 0
     made.buried(bury)
     assert made.room > 0
+
+
+def test_little_room_is_not_worth_reading_on_for() -> None:
+    made = engine(limits(40, max_outstanding_records=32))
+    made.receive(run_of(30), 0.0)
+    assert not made.crowded  # with two of 32
+    made.receive(run_of(1, start=30), 0.0)
+    assert (made.room, made.crowded) == (1, True)
+
+
+def test_a_partition_that_may_have_one_batch_has_no_little_room() -> None:
+    made = engine(limits(1, max_outstanding_records=32, partitions_apart=True))
+    assert (made.room, made.crowded) == (1, False)
+
+
+def test_open_batches_that_leave_no_room_go_before_their_time_and_the_fullest_first() -> None:
+    made = engine(limits(10, max_outstanding_records=16))
+    made.receive(run_of(5, "a"), 0.0)
+    made.receive(run_of(8, "b", start=5), 0.0)
+    assert taken(made) == []
+    made.receive(run_of(3, "c", start=13), 0.0)
+    assert [(batch.app, len(batch)) for batch in taken(made)] == [("b", 8), ("a", 5)]
+
+
+def test_what_waits_for_the_api_is_no_reason_to_send_other_apps_small_batches() -> None:
+    made = engine(limits(10, max_outstanding_records=16))
+    made.receive(run_of(10, "a"), 0.0)
+    made.returned(one(made), DOWN, 0.0)
+    made.receive(run_of(6, "b", start=10), 0.0)
+    assert made.crowded
+    assert taken(made) == []
+
+
+def test_an_app_that_waits_after_a_failure_is_not_sent_before_its_time() -> None:
+    made = engine(limits(10, max_outstanding_records=32))
+    made.receive(run_of(10, "a"), 0.0)
+    made.returned(one(made), DOWN, 0.0)
+    made.receive(run_of(9, "a", start=10), 0.0)
+    made.receive(run_of(7, "b", start=19), 0.0)
+    made.receive(run_of(6, "c", start=26), 0.0)
+    assert [batch.app for batch in taken(made)] == ["b"]
 
 
 @given(st.data())
