@@ -30,7 +30,7 @@ AGES = [5.0, 1.0]
 APPS = [1, 8, 500]
 FEW_AND_MANY = [1, 500]
 PARTITIONS = [6, 60, 600]
-WORKERS = [1]
+WORKERS = [1, 2, 4]
 FORMATS = [Format.JSON, Format.AVRO]
 
 Events = Annotated[int, typer.Option(help="Usage events on the topic, rounded up to full batches.", min=1)]
@@ -90,7 +90,7 @@ def run_scale(
     backlog: Annotated[int, typer.Option(help="Records while the API is down; 0 for none.")] = 1_000_000,
     down_seconds: Annotated[float, typer.Option(help="How long the API is down.", min=1)] = 30.0,
 ) -> None:
-    """Many partitions, many apps, and a backlog (--backlog 10000000) while the API is down."""
+    """Many partitions, apps and workers, and a backlog (--backlog 10000000) while the API is down."""
     plan = scale.Plan(events, rounds, partitions, apps, workers, backlog, down_seconds)
     _section(lambda on, *about: scale.chapter(scale.measure(on, plan), *about))
 

@@ -4,6 +4,7 @@ import json
 import secrets
 import sys
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,10 +14,9 @@ from typing import Any
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from bridge.config.model import Settings
 from tests.bench.committed import Group, records_on, same
 from tests.bench.track import RUN_SECONDS, START_SECONDS, STOP_SECONDS, Progress, Track
-from tests.bench.watched import BenchFailed, Usage, Watched
+from tests.bench.watched import Usage, Watched
 
 STREAM = "usage"
 BRIDGE = "productiv-bridge"
@@ -24,24 +24,17 @@ BRIDGE = "productiv-bridge"
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A bridge to be measured: with settings other than the defaults, or of another checkout."""
+    """A bridge to be measured: with settings of its own, of another checkout, or with workers."""
 
     name: str = BRIDGE
     settings: Mapping[str, Any] = field(default_factory=dict)
     checkout: Path | None = None
+    workers: int = 1
 
 
 def with_workers(workers: int) -> Variant:
-    """A bridge with so many workers in one process group.
-
-    Raises:
-        BenchFailed: this bridge knows no workers.
-    """
-    if workers == 1:
-        return Variant()
-    if "workers" not in Settings.model_fields:
-        raise BenchFailed("this bridge has no setting `workers`")
-    return Variant(f"{BRIDGE}, {workers} workers", {"workers": workers})
+    """A bridge with so many workers."""
+    return Variant() if workers == 1 else Variant(f"{BRIDGE}, {workers} workers", workers=workers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +50,10 @@ class Running:
         with urllib.request.urlopen(f"{self.operations_url}/metrics/", timeout=30) as answer:
             families = text_string_to_metric_families(answer.read().decode())
             samples = [sample for family in families for sample in family.samples]
-        values = {sample.name: int(sample.value) for sample in samples if sample.labels == {"stream": STREAM}}
+        values = Counter[str]()
+        for sample in samples:
+            if {**sample.labels, "worker": ""} == {"stream": STREAM, "worker": ""}:  # of whichever worker
+                values[sample.name] += int(sample.value)
         columns = ("received", "delivered", "dead_lettered", "superseded", "handed_over")
         books = {column: values[f"bridge_records_{column}_total"] for column in columns}
         return books | {"outstanding": values["bridge_records_outstanding"]}
@@ -70,10 +66,13 @@ def started(track: Track, variant: Variant) -> Iterator[Running]:
     config = track.folder / "bridge.yaml"
     config.write_text(yaml.safe_dump(settings))
     command = [sys.executable, "-m", "bridge", "run", "--only", STREAM, "--config", str(config)]
+    if variant.workers > 1:
+        command += ["--workers", str(variant.workers)]
     with Watched(command, track.folder / "bridge.log", variant.checkout) as process:
-        told = json.loads(process.wait_for(_is_started, START_SECONDS))
+        first = json.loads(process.wait_for(_has_a_port, START_SECONDS))
+        process.wait_for(_is_started, START_SECONDS, times=variant.workers)
         process.ready()
-        yield Running(process, group, told["operations_port"])
+        yield Running(process, group, first["operations_port"])
 
 
 def run_bridge(
@@ -148,6 +147,11 @@ def _merged(settings: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     for name, value in changes.items():
         merged[name] = _merged(merged.get(name, {}), value) if isinstance(value, Mapping) else value
     return merged
+
+
+def _has_a_port(line: str) -> bool:
+    """The process by itself when it has started, or the supervisor of workers before they do."""
+    return line.startswith("{") and "operations_port" in json.loads(line)
 
 
 def _is_started(line: str) -> bool:

@@ -18,6 +18,7 @@ from tests.bench.tables import SUMMARY_COLUMNS, grid, mib, shown, summary_row
 from tests.bench.track import Track
 
 APPS, PARTITIONS = 8, 6
+WORKED_PARTITIONS = 12  # so that four workers have as many each
 COLUMNS = ("", *SUMMARY_COLUMNS)
 BACKLOG_COLUMNS = ("records on the topic", "held at most", "peak MiB while down", "peak MiB until delivered")
 UNAVAILABLE = 503
@@ -25,7 +26,7 @@ UNAVAILABLE = 503
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is tried: each number of partitions with 8 apps, each of apps with 6 partitions, a backlog."""
+    """What is tried: each number of partitions, of apps, and of workers by itself, and a backlog."""
 
     events: int
     rounds: int
@@ -53,35 +54,32 @@ class Scale:
     plan: Plan
     by_partitions: Sequence[Result]
     by_apps: Sequence[Result]
+    by_workers: Result | None
     backlog: Backlog | None
 
 
 def measure(ground: Ground, plan: Plan) -> Scale:
     """The floors and the bridge in turn for each size, and then the bridge alone with a backlog."""
+
+    def result(apps: int, partitions: int, variants: Sequence[Variant] = (Variant(),)) -> Result:
+        job = Job.of_full_batches(plan.events, apps, partitions, Format.JSON)
+        with progress(job.events) as show:
+            turns = contestants(variants)
+            return run(ground.kafka, job, plan.rounds, ground.folder, show, turns, verified=False)
+
+    partitions = [result(APPS, number) for number in plan.partitions]
+    apps = [result(number, PARTITIONS) for number in plan.apps]
     variants = [with_workers(number) for number in plan.workers]
-    partitions = [
-        _result(ground, Job.of_full_batches(plan.events, APPS, number, Format.JSON), plan.rounds, variants)
-        for number in plan.partitions
-    ]
-    apps = [
-        _result(
-            ground, Job.of_full_batches(plan.events, number, PARTITIONS, Format.JSON), plan.rounds, variants
-        )
-        for number in plan.apps
-    ]
+    workers = result(APPS, WORKED_PARTITIONS, variants) if variants else None
     backlog = _backlog(ground, plan.backlog, plan.down_seconds) if plan.backlog else None
-    found = Scale(plan, partitions, apps, backlog)
+    found = Scale(plan, partitions, apps, workers, backlog)
     console.print(shown("partitions", COLUMNS, _rows(partitions, _partitions)))
     console.print(shown("apps", COLUMNS, _rows(apps, _apps)))
+    if workers is not None:
+        console.print(shown("workers", SUMMARY_COLUMNS, _summaries(workers)))
     if backlog is not None:
         console.print(shown("API down", BACKLOG_COLUMNS, [_cells(backlog)]))
     return found
-
-
-def _result(ground: Ground, job: Job, rounds: int, variants: Sequence[Variant]) -> Result:
-    with progress(job.events) as show:
-        turns = contestants(variants)
-        return run(ground.kafka, job, rounds, ground.folder, show, turns, verified=False)
 
 
 def _backlog(ground: Ground, records: int, down_seconds: float) -> Backlog:
@@ -108,6 +106,7 @@ def chapter(found: Scale, command: str, machine: Mapping[str, str], load: float)
     """As it stands on the page."""
     plan = found.plan
     backlog = "" if found.backlog is None else f"\n\n{_backlog_text(plan, found.backlog)}"
+    workers = "" if found.by_workers is None else f"\n\n{_workers_text(found.by_workers)}"
     text = f"""\
 ## Scale
 
@@ -119,8 +118,16 @@ Events in JSON, at least {plan.events:,}, in turn through both floors and the br
 
 {PARTITIONS} partitions, with events of so many apps:
 
-{grid(COLUMNS, _rows(found.by_apps, _apps))}{backlog}"""
+{grid(COLUMNS, _rows(found.by_apps, _apps))}{workers}{backlog}"""
     return Chapter("scale", command, machine, load, text, asdict(found))
+
+
+def _workers_text(result: Result) -> str:
+    return f"""\
+{APPS} apps, over {WORKED_PARTITIONS} partitions, with several workers; CPU time and memory are those of all
+processes together:
+
+{grid(SUMMARY_COLUMNS, _summaries(result))}"""
 
 
 def _backlog_text(plan: Plan, backlog: Backlog) -> str:
@@ -146,4 +153,8 @@ def _apps(job: Job) -> str:
 
 
 def _rows(results: Sequence[Result], named: Callable[[Job], str]) -> list[list[str]]:
-    return [[named(each.job), *summary_row(summary, FLOOR)] for each in results for summary in each.summaries]
+    return [[named(each.job), *row] for each in results for row in _summaries(each)]
+
+
+def _summaries(result: Result) -> list[list[str]]:
+    return [summary_row(summary, FLOOR) for summary in result.summaries]

@@ -11,12 +11,10 @@ from tests.bench import latency, scale, sources
 from tests.bench.__main__ import app
 from tests.bench.audit_server import PAGE, STEP, AuditServer, page
 from tests.bench.bars import Bar, Panel, svg
-from tests.bench.bridge_run import with_workers
 from tests.bench.chapter import SECTIONS
 from tests.bench.ground import Ground
 from tests.bench.job import Format
 from tests.bench.scale import Backlog, Scale
-from tests.bench.watched import BenchFailed
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
 
@@ -48,21 +46,25 @@ def test_latency(ground: Ground) -> None:
 @linux_only
 @on_real_kafka
 def test_scale(ground: Ground) -> None:
-    plan = scale.Plan(1_000, 1, [2], [], [1], backlog=3_000, down_seconds=2.0)
+    plan = scale.Plan(1_000, 1, [2], [], [1, 2], backlog=3_000, down_seconds=2.0)
     found = scale.measure(ground, plan)
     assert found.backlog is not None
     assert found.backlog.held == 3_000
     assert found.backlog.peak >= found.backlog.peak_while_down > 10_000_000
     text = scale.chapter(found, *ABOUT).text
     assert "| 2 partitions | productiv-bridge |" in text
+    assert "| productiv-bridge, 2 workers |" in text
     assert "| 3,000 | 3,000 |" in text
 
 
 def test_a_scale_without_a_backlog_says_nothing_of_one() -> None:
-    plan = scale.Plan(1_000, 1, [], [], [1], 0, 1.0)
-    assert "backlog" not in scale.chapter(Scale(plan, [], [], None), *ABOUT).text
+    plan = scale.Plan(1_000, 1, [], [], [], 0, 1.0)
+    assert "backlog" not in scale.chapter(Scale(plan, [], [], None, None), *ABOUT).text
     backlog = Backlog(10_000_000, 100_000, 2**28, 2**29)
-    assert "| 10,000,000 | 100,000 | 256 | 512 |" in scale.chapter(Scale(plan, [], [], backlog), *ABOUT).text
+    assert (
+        "| 10,000,000 | 100,000 | 256 | 512 |"
+        in scale.chapter(Scale(plan, [], [], None, backlog), *ABOUT).text
+    )
 
 
 @linux_only
@@ -97,12 +99,6 @@ def test_bars_are_as_long_as_their_figures() -> None:
     widths = [line.partition('width="')[2].partition('"')[0] for line in drawn.split("<rect x=")[1:]]
     assert float(widths[0]) == 2 * float(widths[1])
     assert "CPU &lt;time&gt;" in drawn
-
-
-def test_more_workers_than_the_bridge_knows_are_refused() -> None:
-    assert with_workers(1).settings == {}
-    with pytest.raises(BenchFailed, match="workers"):
-        with_workers(2)
 
 
 def test_every_section_is_a_command_with_its_options() -> None:

@@ -1,4 +1,4 @@
-"""A process whose CPU time and memory are measured. Reads /proc, so it works on Linux only."""
+"""A process whose CPU time and memory are measured, with its children's. Reads /proc: it needs Linux."""
 
 import os
 import signal
@@ -61,6 +61,7 @@ class Watched:
             self._process = subprocess.Popen(
                 command, stdout=output, stderr=subprocess.STDOUT, cwd=folder, env=environment
             )
+        self._family = [self._process.pid]
         self._sampler = threading.Thread(target=self._sample, daemon=True)
         self._sampler.start()
 
@@ -73,8 +74,8 @@ class Watched:
             self._process.kill()
             self._process.wait(30)
 
-    def wait_for(self, what: Callable[[str], bool], seconds: float) -> str:
-        """Waits for a line of output and returns it.
+    def wait_for(self, what: Callable[[str], bool], seconds: float, times: int = 1) -> str:
+        """Waits for so many such lines of output and returns the first.
 
         Raises:
             BenchFailed: the process ended, or the time is over.
@@ -83,7 +84,7 @@ class Watched:
 
         def seen() -> bool:
             found[:] = [line for line in self.log.read_text(errors="replace").splitlines() if what(line)]
-            return bool(found)
+            return len(found) >= times
 
         self.wait_until(seen, seconds)
         return found[0]
@@ -106,8 +107,9 @@ class Watched:
             time.sleep(SAMPLE_SECONDS)
 
     def ready(self) -> None:
-        """CPU time counts from here on: imports are over, the work begins."""
-        self._cpu_at_ready = _cpu_seconds(self._process.pid)
+        """CPU time counts from here on: imports are over, all processes are there, the work begins."""
+        self._family = _family(self._process.pid)
+        self._cpu_at_ready = sum(map(_cpu_seconds, self._family))
 
     def stop(self, seconds: float) -> Usage:
         """Asks it to end, as an operator does."""
@@ -140,16 +142,30 @@ class Watched:
 
     def _sample(self) -> None:
         while not self._over.is_set():
-            fields = _memory(self._process.pid)
-            if "VmRSS" not in fields:  # it has ended
+            family = [fields for pid in self._family if "VmRSS" in (fields := _memory(pid))]
+            if not family:  # it has ended
                 return
-            self._samples.append(Sample(time.monotonic(), _bytes(fields["VmRSS"])))
+            self._samples.append(Sample(time.monotonic(), sum(_bytes(each["VmRSS"]) for each in family)))
             # Not ru_maxrss, which on Linux begins with the size of the process that started this one.
-            self._peak = max(self._peak, _bytes(fields["VmHWM"]))
+            self._peak = max(self._peak, sum(_bytes(each["VmHWM"]) for each in family))
             self._over.wait(SAMPLE_SECONDS)
 
     def _tail(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
+
+
+def _family(pid: int) -> list[int]:
+    """A process and those it has started, whose CPU time it has once it has waited for them."""
+    stats = {int(each.parent.name): each for each in Path("/proc").glob("[0-9]*/stat")}
+    return [pid, *(child for child, stat in stats.items() if _fields(stat)[1:2] == [str(pid)])]
+
+
+def _fields(stat: Path) -> list[str]:
+    """Of /proc/PID/stat, behind the name in brackets, which may hold anything; none if it has ended."""
+    try:
+        return stat.read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
 
 
 def _memory(pid: int) -> dict[str, str]:
@@ -165,6 +181,5 @@ def _bytes(field: str) -> int:
 
 
 def _cpu_seconds(pid: int) -> float:
-    # After the name in brackets, which may hold anything, user and system time are the 12th and 13th field.
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    fields = _fields(Path(f"/proc/{pid}/stat"))  # user and system time are the 12th and 13th
     return (int(fields[11]) + int(fields[12])) / _TICKS
