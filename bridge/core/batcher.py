@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from heapq import nlargest
 from itertools import accumulate, takewhile
 from operator import itemgetter
 
@@ -11,6 +12,8 @@ from bridge.core.books import Books
 from bridge.core.offsets import Hold, Offsets
 from bridge.core.record import Decoded, Deletion, Doc, Origin
 from bridge.core.stream import LaneBy, Operation, SinkStream
+
+FULLEST_SHARE = 16  # of the open batches are looked for at once, as that takes time
 
 Lane = str | tuple[str, int]
 """What is batched together: the app, or the app and the partition, as the stream declares."""
@@ -90,16 +93,15 @@ class Batcher:
         self._offsets = offsets
         self._books = books
         self._open: dict[Lane, Batch] = {}  # oldest first: a batch enters when it is opened
+        self.records = 0
+        """Records in open batches."""
+        self.bytes = 0
+        """Bytes of these records."""
 
     @property
     def batches(self) -> Collection[Batch]:
         """The open batches."""
         return self._open.values()
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of all records in open batches."""
-        return sum(batch.bytes for batch in self._open.values())
 
     def add(self, decoded: Decoded, now: float) -> list[Batch]:
         """Puts records into their lanes' open batches. Returns the batches that this closed."""
@@ -116,9 +118,10 @@ class Batcher:
         return [closed for batch in aged for closed in self._close(batch)]
 
     def close_fullest(self, may_go: Callable[[Lane], bool]) -> list[Batch]:
-        """Closes and returns the open batch with the most records, of the lanes that may go."""
+        """Closes and returns those with the most records, a share of the open batches that may go."""
         batches = [batch for batch in self._open.values() if may_go(batch.lane)]
-        return self._close(max(batches, key=len)) if batches else []
+        fullest = nlargest(-(-len(batches) // FULLEST_SHARE), batches, key=len)
+        return [closed for batch in fullest for closed in self._close(batch)]
 
     def close_all(self) -> list[Batch]:
         """Closes and returns every open batch, however young."""
@@ -140,9 +143,12 @@ class Batcher:
             sizes = part.sizes[begin : begin + self._limits.max_records - len(batch)]
             fitting = _fitting(sizes, self._limits.max_bytes - batch.bytes)
             end = begin + (fitting or not len(batch))  # one that is larger than any batch has its own
+            size = sum(part.sizes[begin:end])
             batch.origins += part.origins[begin:end]
             batch.docs += part.docs[begin:end]
-            batch.bytes += sum(part.sizes[begin:end])
+            batch.bytes += size
+            self.records += end - begin
+            self.bytes += size
             self._offsets.add(batch.hold, part.origins[begin:end])
             if end < after or len(batch) >= self._limits.max_records:
                 closed += self._close(batch)
@@ -151,6 +157,8 @@ class Batcher:
 
     def _close(self, batch: Batch) -> list[Batch]:
         del self._open[batch.lane]
+        self.records -= len(batch)
+        self.bytes -= batch.bytes
         self._drop_repeats(batch)
         batches = self._by_operation(batch) if self._stream.deletions else [batch]
         for each in batches:

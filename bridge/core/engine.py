@@ -114,7 +114,7 @@ class Engine:
     @property
     def batching(self) -> int:
         """Records in open batches, which wait for more of them or for their age."""
-        return sum(len(batch) for batch in self._batcher.batches)
+        return self._batcher.records
 
     @property
     def room(self) -> int:

@@ -7,9 +7,9 @@ unsettled offset of a partition is the lowest first offset among its groups. Off
 Groups can be tied: each settles for itself, but no offset of any is passed before all are settled.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from bridge.core.record import Origin
 
@@ -112,21 +112,23 @@ class Offsets:
 
     def add(self, hold: Hold, origins: Sequence[Origin]) -> None:
         """Puts records, each of a partition that is ours and in order of offset there, under a hold."""
-        partitions = [origin.partition() or 0 for origin in origins]
-        backwards = partitions[::-1]
-        for partition, count in Counter(partitions).items():
-            part, state = hold.parts.get(partition), self._partitions[partition]
-            if part is None:
-                first = origins[partitions.index(partition)]
-                hold.parts[partition] = _Part(first.offset() or 0, count, _seconds(first))
-                state.holds.add(hold)
-            else:
-                part.count += count
-            last = origins[-1 - backwards.index(partition)]
-            after = (last.offset() or 0) + 1
-            if after > (state.position or 0):
-                state.position, state.read_until = after, _seconds(last)
+        begin = 0
+        for partition, run in groupby([origin.partition() or 0 for origin in origins]):
+            count = len(list(run))
+            self._extend(hold, partition, origins[begin], origins[begin + count - 1], count)
+            begin += count
         self.outstanding += len(origins)
+
+    def _extend(self, hold: Hold, partition: int, first: Origin, last: Origin, count: int) -> None:
+        part, state = hold.parts.get(partition), self._partitions[partition]
+        if part is None:
+            hold.parts[partition] = _Part(first.offset() or 0, count, _seconds(first))
+            state.holds.add(hold)
+        else:
+            part.count += count
+        after = (last.offset() or 0) + 1
+        if after > (state.position or 0):
+            state.position, state.read_until = after, _seconds(last)
 
     def settle(self, hold: Hold) -> int:
         """Settles a whole group. Returns how many of its records were still ours."""

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tests.bench import latency, machine, quick, scale, sources, throughput
+from tests.bench import latency, machine, quick, scale, sources, steps, throughput
 from tests.bench.chapter import Chapter, all_kept, write_page
 from tests.bench.ground import Ground, console, ground, on_the_side
 from tests.bench.installed import NAMES, LeftOut, peers
@@ -64,6 +64,14 @@ def run_throughput(
     _section(lambda on, *about: throughput.chapter(measured(on), *about))
 
 
+@app.command("steps")
+def run_steps(
+    events: Events = 50_000, apps: Apps = APPS, format: Formats = FORMATS, rounds: Rounds = 15
+) -> None:
+    """CPU time of each step between consumer and request, by itself."""
+    _section(lambda on, *about: steps.chapter(steps.measure(events, apps, format, rounds), *about))
+
+
 @app.command("latency")
 def run_latency(
     events: Events = 320_000,
@@ -109,6 +117,7 @@ def run_sources(
 def run_all(rounds: Rounds = 5) -> None:
     """All sections with their defaults, and then the page."""
     run_throughput(rounds=rounds)
+    run_steps()
     run_latency()
     run_scale()
     run_sources(rounds=rounds)

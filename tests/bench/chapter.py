@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 KEPT = Path("build") / "bench"
-SECTIONS = ("throughput", "latency", "scale", "sources")
+SECTIONS = ("throughput", "steps", "latency", "scale", "sources")
 IMAGES = Path("images") / "benchmarks"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.bench import latency, scale, sources
+from tests.bench import latency, scale, sources, steps
 from tests.bench.__main__ import app
 from tests.bench.audit_server import PAGE, STEP, AuditServer, page
 from tests.bench.bars import Bar, Panel, svg
@@ -27,6 +27,15 @@ ABOUT: tuple[str, dict[str, str], float] = ("make bench", {"Python": "3"}, 0.5)
 @pytest.fixture
 def ground(kafka: Cluster[Broker], tmp_path: Path) -> Ground:
     return Ground(kafka, tmp_path)
+
+
+def test_steps() -> None:
+    found = steps.measure(2_000, [1, 2], [Format.JSON, Format.AVRO], 1)
+    assert list(found) == ["json, 1 app", "json, 2 apps", "avro, 1 app", "avro, 2 apps"]
+    for spent in found.values():
+        assert all(spent[step] > 0 for step in steps.COLUMNS[1:])
+        assert sum(spent[part] for part in steps.PARTS) > spent["settle"]
+    assert "| json, 1 app |" in steps.chapter(found, *ABOUT).text
 
 
 @linux_only
