@@ -140,19 +140,8 @@ class BridgeProcess:
         return books["received"] == total and books["outstanding"] == 0
 
     def metrics(self) -> bytes:
-        """Its page of metrics; waits for one that starts anew by itself."""
-        pages: list[bytes] = []
-
-        def answered() -> bool:
-            try:
-                with urllib.request.urlopen(f"{self.url}/metrics/", timeout=10) as answer:
-                    pages.append(answer.read())
-            except urllib.error.URLError:
-                assert self.running, "the bridge has ended"
-            return bool(pages)
-
-        eventually(answered, "the bridge tells its metrics")
-        return pages[0]
+        """Its page of metrics."""
+        return self._answer("/metrics/")[1]
 
     def _scrape(self) -> list[Sample]:
         families = text_string_to_metric_families(self.metrics().decode())
@@ -160,11 +149,25 @@ class BridgeProcess:
 
     def status(self, path: str) -> tuple[int, Any]:
         """Status and JSON body of a page of the operations port."""
-        try:
-            with urllib.request.urlopen(f"{self.url}{path}", timeout=10) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
+        status, body = self._answer(path)
+        return status, json.loads(body)
+
+    def _answer(self, path: str) -> tuple[int, bytes]:
+        """Status and body of a page; waits for a bridge that starts anew by itself."""
+        answers: list[tuple[int, bytes]] = []
+
+        def answered() -> bool:
+            try:
+                with urllib.request.urlopen(f"{self.url}{path}", timeout=10) as answer:
+                    answers.append((answer.status, answer.read()))
+            except urllib.error.HTTPError as error:
+                answers.append((error.code, error.read()))
+            except (urllib.error.URLError, ConnectionError):
+                assert self.running, "the bridge has ended"
+            return bool(answers)
+
+        eventually(answered, f"the bridge answers {path}")
+        return answers[0]
 
     def _started(self) -> list[dict[str, Any]]:
         return self._events("started" if self._workers == 1 else "supervising", self._begun)
