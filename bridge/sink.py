@@ -165,6 +165,14 @@ class Sink:
     async def assigned(self, partitions: list[int]) -> None:
         """Starts with partitions that are ours now."""
         log.info("partitions_assigned", stream=self.stream.name, partitions=partitions)
+        if not await self._before_the_end(self._take_over(partitions)):
+            return  # none of their records is received, and they are about to go
+        self._taken_over.difference_update(partitions)
+        self._metrics.rebalanced(self.stream.name, "assigned")
+        self._joined = True  # with no partition at all too: a spare member is ready to take over
+        self.engine.offsets.assign(partitions)
+
+    async def _take_over(self, partitions: list[int]) -> None:
         # Who parks writes to the journal, so it is read when nobody else parks. What is parked is read last:
         # an earlier owner's open transaction would hold that up, and taking the journal over ends it.
         if self._parked is not None:
@@ -172,10 +180,21 @@ class Sink:
         await self._delivery.assigned(partitions)
         if self._parked is not None:
             await self._parked.learn(partitions)
-        self._taken_over.difference_update(partitions)
-        self._metrics.rebalanced(self.stream.name, "assigned")
-        self._joined = True  # with no partition at all too: a spare member is ready to take over
-        self.engine.offsets.assign(partitions)
+
+    async def _before_the_end(self, job: Coroutine[Any, Any, None]) -> bool:
+        """Whether a job is done before the sink is told to stop; else it is cancelled.
+
+        What an earlier owner has left can be long in coming: until the transactions of one that died end.
+        """
+        task, stopping = asyncio.ensure_future(job), asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait([task, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                await task
+            return task.done()
+        finally:
+            task.cancel()
+            stopping.cancel()
 
     async def revoked(self, partitions: list[int]) -> dict[int, int]:
         """Finishes what is in flight for these partitions, within the deadline, and gives them up."""

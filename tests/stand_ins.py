@@ -13,7 +13,7 @@ from bridge.core.outcome import Accepted, Outcome
 from bridge.core.ports import Owner
 from bridge.core.record import Decoded, Doc, Refused
 from bridge.core.stream import Operation
-from bridge.delivery import Direct
+from bridge.delivery import Delivery, Direct
 from bridge.kafka.serde import SchemaRegistryUnavailable
 from bridge.sink import Sink, SinkTimes
 from bridge.telemetry.metrics import Metrics
@@ -263,6 +263,7 @@ class Setting:
     partitions: tuple[int, ...] = (0,)
     drain_deadline: float = PATIENCE
     commit_interval: float = 0.0
+    delivery: Callable[[Api], Delivery] = Direct
 
     def __post_init__(self) -> None:
         self.changes = Changes()
@@ -277,7 +278,7 @@ class Setting:
             engine=self.engine,
             consumer=self.topic,
             decoder=self.decoder,
-            delivery=Direct(self.api),
+            delivery=self.delivery(self.api),
             dead_letters=self.dead_letters,
             in_doubt=None,
             times=SinkTimes(self.commit_interval, self.drain_deadline),

@@ -1,11 +1,13 @@
 """A sink leaves its group with nothing under way: others may have its partitions before it gives them up."""
 
 import asyncio
+from collections.abc import Collection
 from time import monotonic
 
 import pytest
 from structlog.testing import capture_logs
 
+from bridge.delivery import Direct
 from tests.core.batches import DOWN
 from tests.stand_ins import NEVER, NOISE, Setting, at_once, thing
 
@@ -43,6 +45,23 @@ async def test_a_partition_that_goes_meanwhile_is_given_up_as_ever() -> None:
         setting.api.open.set()
     assert sorted(setting.api.accepted) == [("a", 1), ("b", 2)]
     assert setting.topic.committed == {0: 1, 1: 1}
+
+
+async def test_it_does_not_wait_for_what_an_earlier_owner_left() -> None:
+    """Which comes only when the transactions of one that died have ended."""
+
+    class NotYet(Direct):
+        async def assigned(self, partitions: Collection[int]) -> None:
+            reading.append(partitions)
+            setting.changes.happened()
+            await asyncio.Event().wait()
+
+    reading: list[Collection[int]] = []
+    setting = Setting(at_once(), delivery=NotYet)
+    setting.topic.produce(thing(1))
+    async with setting.running():
+        await setting.until(lambda: reading)
+    assert (setting.topic.closed, setting.api.accepted, setting.topic.commits) == (True, [], [{}])
 
 
 async def test_it_waits_for_what_does_not_end_once() -> None:
