@@ -4,8 +4,7 @@ from array import array
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from heapq import nlargest
-from itertools import accumulate, takewhile
+from itertools import accumulate, islice, takewhile
 from operator import itemgetter
 
 from bridge.core.books import Books
@@ -119,9 +118,9 @@ class Batcher:
 
     def close_fullest(self, may_go: Callable[[Lane], bool]) -> list[Batch]:
         """Closes and returns those with the most records, a share of the open batches that may go."""
-        batches = [batch for batch in self._open.values() if may_go(batch.lane)]
-        fullest = nlargest(-(-len(batches) // FULLEST_SHARE), batches, key=len)
-        return [closed for batch in fullest for closed in self._close(batch)]
+        fullest = sorted(self._open.values(), key=len, reverse=True)
+        going = islice((batch for batch in fullest if may_go(batch.lane)), -(-len(fullest) // FULLEST_SHARE))
+        return [closed for batch in list(going) for closed in self._close(batch)]
 
     def close_all(self) -> list[Batch]:
         """Closes and returns every open batch, however young."""
