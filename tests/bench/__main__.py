@@ -31,6 +31,7 @@ APPS = [1, 8, 500]
 FEW_AND_MANY = [1, 500]
 PARTITIONS = [6, 60, 600]
 WORKERS = [1, 2, 4]
+WINDOWS = [2_000, 10_000, 20_000]  # the second is the default
 FORMATS = [Format.JSON, Format.AVRO]
 
 Events = Annotated[int, typer.Option(help="Usage events on the topic, rounded up to full batches.", min=1)]
@@ -108,9 +109,10 @@ def run_sources(
     events: Annotated[int, typer.Option(help="Audit events on the trail.", min=1)] = 100_000,
     rounds: Rounds = 5,
     format: Formats = FORMATS,
+    window: Annotated[list[int], typer.Option(help="`max_window_events`; may be repeated.")] = WINDOWS,
 ) -> None:
     """Audit events from a fast API to their topic, written and committed."""
-    _section(lambda on, *about: sources.chapter(sources.measure(on, events, rounds, format), *about))
+    _section(lambda on, *about: sources.chapter(sources.measure(on, events, rounds, format, window), *about))
 
 
 @app.command("all")

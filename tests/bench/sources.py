@@ -7,6 +7,7 @@ import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from typing import Any
 
 import yaml
@@ -24,7 +25,7 @@ from tests.bench.track import RUN_SECONDS, START_SECONDS
 from tests.bench.watched import Watched
 
 SOURCE = "audit_events"
-COLUMNS = ("wire format", "events/s", "CPU µs/event", "peak MiB", "pages asked for")
+COLUMNS = ("wire format", "`max_window_events`", "events/s", "CPU µs/event", "peak MiB", "pages asked for")
 QUIET_SECONDS = 10.0
 
 
@@ -40,38 +41,40 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """All runs, by wire format."""
+    """All runs, by wire format and how many events go out in one transaction."""
 
     events: int
-    runs: Mapping[str, Sequence[Round]]
+    runs: Mapping[tuple[Format, int], Sequence[Round]]
 
 
-def measure(ground: Ground, events: int, rounds: int, formats: Sequence[Format]) -> Sources:
+def measure(
+    ground: Ground, events: int, rounds: int, formats: Sequence[Format], windows: Sequence[int]
+) -> Sources:
     """Polls the whole trail again and again, each time onto a topic of its own."""
     begin = (round(time.time()) * 1000) - (events + 1) * STEP - 3_600_000  # all an hour old at least
-    runs: dict[str, list[Round]] = {format.value: [] for format in formats}
+    runs: dict[tuple[Format, int], list[Round]] = {turn: [] for turn in product(formats, windows)}
     with progress(events) as show:
         for number in range(1, rounds + 1):
-            for format in formats:
-                step = f"round {number} of {rounds}: {format}"
+            for (format, window), done in runs.items():
+                step = f"round {number} of {rounds}: {format}, {window:,}"
                 show(step, 0)
-                runs[format.value].append(_round(ground, events, begin, format))
+                done.append(_round(ground, events, begin, format, window))
                 show(step, events)
     found = Sources(events, runs)
     console.print(shown("audit events", COLUMNS, _rows(found)))
     return found
 
 
-def _round(ground: Ground, events: int, begin: int, format: Format) -> Round:
+def _round(ground: Ground, events: int, begin: int, format: Format, window: int) -> Round:
     """One `productiv-bridge run --once`, of a server of its own, which tells when it was asked first."""
     topic = ground.kafka.create_topic("bench-audit-events", 6)
     cursors = ground.kafka.create_topic("bench-cursors", 1, cleanup_policy="compact")
     server = [sys.executable, "-m", "tests.bench.audit_server", str(events), str(begin)]
     with serving(server, ground.folder / "audit_server.log") as url:
         config = ground.folder / "source.yaml"
-        config.write_text(
-            yaml.safe_dump(_settings(ground.kafka.bootstrap, url, topic, cursors, begin, format))
-        )
+        settings = _settings(ground.kafka.bootstrap, url, topic, cursors, begin)
+        settings["sources"][SOURCE] |= {"format": format.value, "max_window_events": window}
+        config.write_text(yaml.safe_dump(settings))
         command = [sys.executable, "-m", "bridge", "run", "--once", "--only", SOURCE, "--config", str(config)]
         with Watched(command, ground.folder / "source.log") as process:
             process.wait_for(_is_owned, START_SECONDS)
@@ -84,9 +87,7 @@ def _round(ground: Ground, events: int, begin: int, format: Format) -> Round:
     return Round(events / (ended - first_asked), usage.cpu_seconds / events * 1e6, usage.peak, pages)
 
 
-def _settings(
-    bootstrap: str, api_url: str, topic: str, cursors: str, begin: int, format: Format
-) -> dict[str, Any]:
+def _settings(bootstrap: str, api_url: str, topic: str, cursors: str, begin: int) -> dict[str, Any]:
     """Defaults, but for addresses, names and the begin, and without a limit of requests."""
     return {
         "productiv": {
@@ -105,7 +106,6 @@ def _settings(
         "sources": {
             SOURCE: {
                 "enabled": True,
-                "format": format.value,
                 "topics": {SOURCE: topic},
                 "start": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(begin // 1000)),
             }
@@ -159,20 +159,22 @@ def chapter(found: Sources, command: str, machine: Mapping[str, str], load: floa
 `productiv-bridge run --once --only {SOURCE}` with default settings, but without a limit of requests, takes
 them to a topic: asked for, read, told from those that went out, written and committed in transactions with
 the cursor. Events a second count from the first question to the end of the process. After each round the
-topic must hold every event once. Rounds: {rounds}.
+topic must hold every event once. About `max_window_events` go out in one transaction. Rounds: {rounds}.
 
 {grid(COLUMNS, _rows(found))}"""
-    return Chapter("sources", command, machine, load, text, asdict(found))
+    figures = [[*turn, *map(asdict, runs)] for turn, runs in found.runs.items()]
+    return Chapter("sources", command, machine, load, text, figures)
 
 
 def _rows(found: Sources) -> list[list[str]]:
     return [
         [
             format,
+            f"{window:,}",
             spread(Spread.of([run.rate for run in runs]), ",.0f"),
             spread(Spread.of([run.cpu_micros for run in runs]), ".1f"),
             mib(Spread.of([run.peak for run in runs]).median),
             f"{Spread.of([run.pages for run in runs]).median:.0f}",
         ]
-        for format, runs in found.runs.items()
+        for (format, window), runs in found.runs.items()
     ]

@@ -79,10 +79,10 @@ def test_a_scale_without_a_backlog_says_nothing_of_one() -> None:
 @linux_only
 @on_real_kafka
 def test_sources(ground: Ground) -> None:
-    found = sources.measure(ground, 1_200, 1, [Format.JSON])
-    [run] = found.runs["json"]
+    found = sources.measure(ground, 1_200, 1, [Format.JSON], [2_000])
+    [run] = found.runs[Format.JSON, 2_000]
     assert run.pages >= 3
-    assert "| json |" in sources.chapter(found, *ABOUT).text
+    assert "| json | 2,000 |" in sources.chapter(found, *ABOUT).text
 
 
 def test_pages_hold_each_event_of_a_window_once() -> None:
