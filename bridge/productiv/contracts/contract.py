@@ -1,6 +1,6 @@
 """What a description of the API says about each call, as data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -114,7 +114,8 @@ class Question:
         found = [document] if self.envelope is None else document.get(self.envelope)
         if not isinstance(found, list):
             raise ValueError(f"it has no list under {self.envelope!r}")
-        return Page([self._row(row) for row in found], self._next_page(document))
+        described = set(self.fields.values())
+        return Page([self._row(row, described) for row in found], self._next_page(document))
 
     def _next_page(self, document: dict[str, Any]) -> str | None:
         token = document.get(self.paging or "nextPageToken")
@@ -126,7 +127,7 @@ class Question:
             raise ValueError(f"what stands under {self.paging!r} is no text")
         return token
 
-    def _row(self, row: object) -> Doc:
+    def _row(self, row: object, described: Set[str]) -> Doc:
         if not isinstance(row, dict):
             raise ValueError(f"an entry under {self.envelope!r} is not an object")
         for name in self.required:
@@ -135,7 +136,6 @@ class Question:
         known = {ours: row[wire] for ours, wire in self.fields.items() if row.get(wire) is not None}
         if not self.keep_unknown:
             return known
-        described = set(self.fields.values())
         return {name: value for name, value in row.items() if name not in described} | known
 
 
