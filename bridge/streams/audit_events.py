@@ -26,7 +26,7 @@ class AuditEventsOptions(ByTimeOptions):
     )
     # 16 bytes each of them, as text, in one entry of the cursor: 0.4 MB of the 1 MB that Kafka takes.
     max_window_events: int = Field(
-        default=10_000,
+        default=2000,
         ge=500,
         le=20_000,
         description="New events held in memory before a shorter range is tried, and so about how many go "

@@ -31,7 +31,7 @@ APPS = [1, 8, 500]
 FEW_AND_MANY = [1, 500]
 PARTITIONS = [6, 60, 600]
 WORKERS = [1, 2, 4]
-WINDOWS = [2_000, 10_000, 20_000]  # the second is the default
+WINDOWS = [2_000, 500, 10_000]  # the first is the default
 FORMATS = [Format.JSON, Format.AVRO]
 
 Events = Annotated[int, typer.Option(help="Usage events on the topic, rounded up to full batches.", min=1)]
