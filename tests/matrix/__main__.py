@@ -14,6 +14,7 @@ from tests.matrix.cells import ALL
 from tests.matrix.pool import played
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
+SOAK = DOCUMENT.with_name("soak.md")
 console = Console(stderr=True)
 
 
@@ -37,7 +38,8 @@ def main(
     failed = [result for result in results if result.wrongs]
     console.print(f"{len(results)} cells in {minutes:.1f} min, {len(failed)} wrong", highlight=False)
     if cells == ALL:
-        DOCUMENT.write_text(report.markdown(results, minutes, jobs), encoding="utf-8")
+        text = report.markdown(results, minutes, jobs)
+        DOCUMENT.write_text(report.with_soak(text, SOAK.read_text()) if SOAK.exists() else text)
     sys.exit(bool(failed))
 
 

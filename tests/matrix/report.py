@@ -12,6 +12,7 @@ from tests.matrix.result import Result
 from tests.matrix.run import WAVE
 from tests.matrix.scene import BATCH_RECORDS, IN_FLIGHT, SESSION_MS, SOCKET_MS
 
+EVERYTHING = "## Everything at once"
 RECORDS = 3 * 3 * WAVE  # of a cell that is played once
 COLUMNS = (
     *("answer", "apps", "records", "disturbances", "bad answers", "lost", "sent twice", "may be", "in doubt"),
@@ -30,6 +31,27 @@ def markdown(results: Sequence[Result], minutes: float, jobs: int) -> str:
         for disturbance, group in groupby(rows, key=lambda result: result.cell.disturbance)
     ]
     return f"{_head(results, minutes, jobs)}\n" + "\n\n".join(tables) + "\n"
+
+
+def with_soak(document: str, soak: str) -> str:
+    """The document with the figures of the page about the soak at its end, in place of older ones."""
+    told, _, rest = soak.partition("\n| | |\n")
+    table, picture = rest.partition("\n\n")[0], rest.partition("![")[2].partition(")")[0]
+    assert table, "the page about the soak has no table"
+    assert picture, "the page about the soak has no picture"
+    begin = told.partition("-->\n\n")[2].partition("\n\n")[0]
+    return f"""\
+{document.partition(EVERYTHING)[0].rstrip()}
+
+{EVERYTHING}
+
+{begin} More about it is in [soak.md](soak.md).
+
+| | |
+{table}
+
+![{picture})
+"""
 
 
 def _place(result: Result) -> int:
@@ -76,8 +98,8 @@ All in all {records:,} records, {lost} lost, {twice:,} sent twice, {in_doubt:,} 
 accepted twice. Half of the time a cell recovered within {times[len(times) // 2]:.1f} s, all within
 {times[-1]:.1f} s.
 
-All of it at once and at random, for half an hour, is in [soak.md](soak.md). What the bridge promises, and
-which test keeps each promise, is in [promises.md](promises.md).
+Half an hour with all of it at once and at random is at the end. What the bridge promises, and which test
+keeps each promise, is in [promises.md](promises.md).
 
 ## What is checked
 

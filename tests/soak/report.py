@@ -1,10 +1,14 @@
-"""docs/soak.md and its picture: what a long run with everything at once came to."""
+"""docs/soak.md and its picture: what a long run with everything at once came to.
+
+Its figures are also at the end of docs/reliability.md.
+"""
 
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 from tests.matrix.disturb import MOST_SET_BACK
+from tests.matrix.report import with_soak
 from tests.soak.ground import PARK_SECONDS
 from tests.soak.growth import memory, quarters
 from tests.soak.plan import BURST
@@ -18,10 +22,13 @@ MIB = 2**20
 
 
 def write(folder: Path, result: Result, rate: float) -> None:
-    """Writes soak.md and its picture into a folder."""
+    """Writes soak.md and its picture into a folder, and its figures into reliability.md if that is there."""
     (folder / IMAGE).parent.mkdir(parents=True, exist_ok=True)
     (folder / IMAGE).write_text(picture(result), encoding="utf-8")
-    (folder / "soak.md").write_text(markdown(result, rate), encoding="utf-8")
+    page, reliability = markdown(result, rate), folder / "reliability.md"
+    (folder / "soak.md").write_text(page, encoding="utf-8")
+    if reliability.exists():
+        reliability.write_text(with_soak(reliability.read_text(), page), encoding="utf-8")
 
 
 def summary(result: Result) -> str:
