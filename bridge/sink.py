@@ -34,6 +34,9 @@ POLL_SECONDS = 0.05
 # pauses and polls for nothing, which keeps its membership of the group and lets partitions come and go.
 FULL_SECONDS = 2.0
 PAUSED_POLL_SECONDS = 1.0  # also how often records that wait for the schema registry are tried again
+# If another process has a partition, the group says so within a heartbeat or two, and a rebalance. If it does
+# not, our own right to write was lost: a broker may forget it when it goes away while a transaction ends.
+TAKE_BACK_SECONDS = 15.0
 # The part of the drain deadline that is for requests under way, when tries that fail have used up the rest.
 ENDING_SHARE = 0.25
 
@@ -47,10 +50,13 @@ class RecordKeeper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SinkTimes:
-    """Seconds between commits, and the one deadline for what is in flight when partitions go."""
+    """Seconds between commits; the one deadline for what is in flight when partitions go; how long a
+    partition whose journal was taken over may stay ours in the group before we take it back.
+    """
 
     commit_interval: float
     drain_deadline: float
+    take_back: float = TAKE_BACK_SECONDS
 
 
 class Sink:
@@ -94,7 +100,7 @@ class Sink:
         self._resting = False
         self._undecoded: list[Any] = []  # polled, and waiting for the schema registry or for `resume`
         self._log = SinkLog(stream)
-        self._taken_over: set[int] = set()
+        self._taken_over: dict[int, float] = {}  # and since when
         self._drained = False
         self.lags: dict[int, int] | None = None
         """Offsets between what is settled and the end of the topic, by partition; None until it is known."""
@@ -167,7 +173,7 @@ class Sink:
         log.info("partitions_assigned", stream=self.stream.name, partitions=partitions)
         if not await self._before_the_end(self._take_over(partitions)):
             return  # none of their records is received, and they are about to go
-        self._taken_over.difference_update(partitions)
+        self._forget_taken_over(partitions)
         self._metrics.rebalanced(self.stream.name, "assigned")
         self._joined = True  # with no partition at all too: a spare member is ready to take over
         self.engine.offsets.assign(partitions)
@@ -251,8 +257,12 @@ class Sink:
         self._let_go(partitions)
 
     def _let_go(self, partitions: list[int]) -> None:
-        self._taken_over.difference_update(partitions)
+        self._forget_taken_over(partitions)
         self._give_up(partitions)
+
+    def _forget_taken_over(self, partitions: list[int]) -> None:
+        for partition in partitions:
+            self._taken_over.pop(partition, None)
 
     def _give_up(self, partitions: list[int]) -> None:
         handed_over = self.engine.give_up(partitions)
@@ -268,6 +278,7 @@ class Sink:
         while not self._stopping.is_set():
             if self._clock() >= next_commit:
                 await self._commit()
+                await self._take_back()
                 next_commit = self._clock() + self._times.commit_interval
             room = 0 if self._undecoded else min(await self._room(), POLL_RECORDS)
             seconds = POLL_SECONDS if room else PAUSED_POLL_SECONDS
@@ -312,6 +323,13 @@ class Sink:
             await self._consumer.commit(offsets)
         self.lags = self.engine.offsets.behind(await self._consumer.ends())
         self.behind_since = self.engine.offsets.behind_since(self._wall(), self._drained)
+
+    async def _take_back(self) -> None:
+        """Takes up partitions anew that nobody else has taken after all."""
+        now = self._clock()
+        if late := [p for p, since in self._taken_over.items() if now - since >= self._times.take_back]:
+            self._taken_over |= dict.fromkeys(late, now)
+            await self._consumer.again(late)
 
     def _committed(self, offsets: dict[int, int]) -> None:
         self.engine.offsets.committed(offsets)
@@ -361,7 +379,7 @@ class Sink:
         except Fenced:
             # Kafka will tell us that the partition is gone when we next poll; its records must not wait here.
             log.warning("journal_taken_over", stream=self.stream.name, partition=batch.partition)
-            self._taken_over.add(batch.partition)
+            self._taken_over[batch.partition] = self._clock()
             self._give_up([batch.partition])
             return Unavailable("the partition was taken over by another process")
 
@@ -394,7 +412,7 @@ class Sink:
     async def _park(self, batch: Batch, parked: ParkedApps) -> None:
         for partition in await parked.park(batch):
             log.warning("partition_taken_over", stream=self.stream.name, partition=partition)
-            self._taken_over.add(partition)
+            self._taken_over[partition] = self._clock()
         self._send()
 
     async def _look_at_parked(self, parked: ParkedApps) -> None:

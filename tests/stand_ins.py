@@ -170,6 +170,11 @@ class Topic:
     def refused(self) -> None:
         return None
 
+    async def again(self, partitions: Collection[int]) -> None:
+        still = [partition for partition in partitions if partition in self._position]
+        self._position |= {partition: self.committed.get(partition, 0) for partition in still}
+        await self._owner.assigned(still)
+
     async def ends(self) -> dict[int, int]:
         return {partition: len(self.log[partition]) for partition in self._position}
 
@@ -264,6 +269,7 @@ class Setting:
     drain_deadline: float = PATIENCE
     commit_interval: float = 0.0
     delivery: Callable[[Api], Delivery] = Direct
+    take_back: float = NEVER
 
     def __post_init__(self) -> None:
         self.changes = Changes()
@@ -281,7 +287,7 @@ class Setting:
             delivery=self.delivery(self.api),
             dead_letters=self.dead_letters,
             in_doubt=None,
-            times=SinkTimes(self.commit_interval, self.drain_deadline),
+            times=SinkTimes(self.commit_interval, self.drain_deadline, self.take_back),
             metrics=self.metrics,
             wall=lambda: 500.0,
         )

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from bridge.core.outcome import Accepted, Throttled
+from bridge.core.batcher import Batch
+from bridge.core.outcome import Accepted, Outcome, Throttled
+from bridge.core.ports import Fenced
 from bridge.core.record import Decoded
+from bridge.delivery import Direct
 from tests.core.records import limits
-from tests.stand_ins import NEVER, NOISE, PATIENCE, Message, Setting, at_once, thing
+from tests.stand_ins import NEVER, NOISE, PATIENCE, Api, Message, Setting, at_once, thing
 
 pytestmark = pytest.mark.anyio
 
@@ -105,3 +108,38 @@ async def test_rebalances_are_counted() -> None:
         assert counted("lost") is None
         setting.topic.lose(1)
         await setting.until(lambda: counted("lost") == 1)
+
+
+class Refusing(Direct):
+    """Refuses the first batch, as if another process had the right to write its journal."""
+
+    def __init__(self, api: Api) -> None:
+        super().__init__(api)
+        self.refused = False
+
+    async def send(self, batch: Batch) -> Outcome:
+        if not self.refused:
+            self.refused = True
+            raise Fenced
+        return await super().send(batch)
+
+
+async def test_a_partition_that_nobody_else_has_after_all_is_taken_back() -> None:
+    setting = Setting(at_once(), delivery=Refusing, take_back=0.0)
+    setting.topic.produce(thing(1), thing(2))
+    async with setting.running():
+        await setting.until(lambda: setting.topic.committed == {0: 2})
+        assert setting.sink.not_ready() == []
+    assert set(setting.api.accepted) == {("a", 1), ("a", 2)}
+
+
+async def test_it_is_not_taken_back_before_the_group_could_have_told() -> None:
+    setting = Setting(at_once(), delivery=Refusing)
+    setting.topic.produce(thing(1))
+    async with setting.running():
+        await setting.until(lambda: "journal of partitions [0]" in " ".join(setting.sink.not_ready()))
+        polls = len(setting.topic.limits)
+        await setting.until(lambda: len(setting.topic.limits) > polls + 5)
+        assert setting.api.accepted == []
+        setting.topic.revoke(0)
+        await setting.until(lambda: setting.sink.not_ready() == [])

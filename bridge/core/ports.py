@@ -62,6 +62,9 @@ class Membership(Protocol):
         """The end offset of each assigned partition, as far as known."""
         ...
 
+    async def again(self, partitions: Collection[int]) -> None:
+        """Begins anew, through the owner, with those of these partitions that are still assigned."""
+
     async def close(self) -> None:
         """Gives all partitions up through the owner and leaves the group."""
 

@@ -86,6 +86,7 @@ class Consumer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"kafka-{topic}")
         self._paused: set[int] = set()
         self._committing = False
+        self._assigned: Callable[[list[TopicPartition]], None]
 
     async def start(self, owner: Owner, committed: Callable[[dict[int, int]], None]) -> None:
         """Joins the group. `committed` is called in the event loop when the broker has taken a commit."""
@@ -94,8 +95,11 @@ class Consumer:
         def wait_for(handler: Coroutine[Any, Any, Any]) -> Any:
             return asyncio.run_coroutine_threadsafe(handler, loop).result()
 
-        def on_assign(kafka: KafkaConsumer, partitions: list[TopicPartition]) -> None:
+        def assigned(partitions: list[TopicPartition]) -> None:
             wait_for(owner.assigned([p.partition for p in partitions]))
+
+        def on_assign(kafka: KafkaConsumer, partitions: list[TopicPartition]) -> None:
+            assigned(partitions)
             # A partition that went while it was paused is still so when it comes back.
             kafka.resume(partitions)
             try:
@@ -125,6 +129,7 @@ class Consumer:
             "stats_cb": self.statistics,
             INTERVAL: self._settings.get(INTERVAL, INTERVAL_MS),
         }
+        self._assigned = assigned
         self._kafka = FollowingConsumer(self._settings, fixed)
         self._kafka.subscribe(
             [self._topic],
@@ -163,6 +168,13 @@ class Consumer:
         """The end offset of each assigned partition as the last fetch told it; none asked of the broker."""
         return await self._call(self._ends)
 
+    async def again(self, partitions: Collection[int]) -> None:
+        """Reads these partitions from where the group has committed, once the owner has taken them anew.
+
+        Those that are not assigned any more are passed over.
+        """
+        await self._call(self._again, partitions)
+
     async def close(self) -> None:
         """Gives all partitions up through the owner, leaves the group, and ends the thread."""
         await self._call(self._close)
@@ -186,6 +198,17 @@ class Consumer:
                 raise KafkaException(error)
             log.warning("consumer_error", topic=self._topic, error=error.str())
         return [message for message in messages if message.error() is None]
+
+    def _again(self, partitions: Collection[int]) -> None:
+        still = [p for p in self._kafka.assignment() if p.partition in partitions]
+        try:
+            for place in starts(self._kafka, still):
+                self._kafka.seek(place)
+        except KafkaException as error:  # then nothing of them may be received: it would not be all
+            log.warning("consumer_error", topic=self._topic, error=error.args[0].str())
+            return
+        if still:
+            self._assigned(still)
 
     def _close(self) -> None:
         # The client's own close would do it too. But where a rebalance is under way, it may ask us to let go

@@ -338,6 +338,9 @@ class Group:
     def refused(self) -> None:
         return None
 
+    async def again(self, partitions: Collection[int]) -> None:
+        raise AssertionError("nothing is given up so soon")
+
     async def ends(self) -> dict[int, int]:
         return {}
 

@@ -93,6 +93,32 @@ async def test_a_commit_of_who_is_no_member_any_more_is_passed_over(kafka: Clust
         await each.consumer.close()
 
 
+@pytest.mark.anyio
+@pytest.mark.real_kafka
+async def test_what_is_taken_again_is_read_from_where_the_group_has_committed(kafka: Cluster[Broker]) -> None:
+    topic = kafka.create_topic("usage", 2)
+    producer = Producer({"bootstrap.servers": kafka.bootstrap})
+    for number in range(RECORDS):
+        producer.produce(topic, b"{}", partition=number % 2)
+    producer.flush(SECONDS)
+    member = await joined(kafka, topic)
+    await member.poll(100, lambda: len(member.read) == RECORDS)
+    committed = TopicPartition(topic, 0, 3)
+    asking = KafkaConsumer({"bootstrap.servers": kafka.bootstrap, "group.id": f"group-of-{topic}"})
+    member.owned.clear()
+    member.read.clear()
+    await member.consumer.commit({0: committed.offset})
+    async with asyncio.timeout(SECONDS):
+        while asking.committed([TopicPartition(topic, 0)], timeout=SECONDS)[0].offset != committed.offset:
+            await member.consumer.poll(1, 0.05)
+    asking.close()
+    await member.consumer.again([0, 7])
+    assert member.owned == {0}
+    await member.poll(100, lambda: len(member.read) == RECORDS // 2 - committed.offset)
+    assert member.read == {(0, offset) for offset in range(committed.offset, RECORDS // 2)}
+    await member.consumer.close()
+
+
 class Group:
     """Tells what was committed, once the coordinator is found; the time that passes is that of the waits."""
 

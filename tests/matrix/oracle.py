@@ -24,6 +24,7 @@ class Seen:
     `usage` and `spend` are the documents accepted, each with its app, as often as they were; `users` what the
     API holds of each person; `dead` and `in_doubt` how often a record stands on these topics; `parked` which
     record stood at each place of the parking topics. Parked is settled, but at the end it must be delivered.
+    `hidden` says that more may stand on these topics, behind a transaction that is open.
     """
 
     committed: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class Seen:
     dead: Counter[Place] = field(default_factory=Counter)
     in_doubt: Counter[Place] = field(default_factory=Counter)
     parked: dict[Place, Place] = field(default_factory=dict)
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,11 @@ class Oracle:
         """Records that are not settled although the offset committed says so.
 
         A user's change that is not at the API may stand behind a later one of the same person; it is lost
-        only if the offset committed has passed the last of them.
+        only if the offset committed has passed the last of them. While something is hidden nothing can be
+        said: the process that was killed within a transaction has not been followed yet.
         """
+        if seen.hidden:
+            return []
         parked = set(seen.parked.values())
         last_words = {place: self._last_word(place, record) for place, record in self.unsettled(seen).items()}
         return [

@@ -180,7 +180,7 @@ class _Course:
         if self._scene.api.is_off:
             return
         self._seen = self._scene.watch.seen()
-        self._samples += 1
+        self._samples += not self._seen.hidden
         if too_far := self._oracle.passed_too_far(self._seen):
             self.wrongs.append(f"committed past {len(too_far)} unsettled records, such as {too_far[0]}")
 

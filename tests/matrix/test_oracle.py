@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 
@@ -195,6 +196,7 @@ def test_an_offset_committed_past_an_unsettled_record(stream: str) -> None:
         getattr(seen, stream).pop(0)
     seen.committed[place[:2]] = place[2] + 1
     assert place in Oracle(made).passed_too_far(seen)
+    assert not Oracle(made).passed_too_far(replace(seen, hidden=True))
     seen.committed[place[:2]] = place[2]
     assert place not in Oracle(made).passed_too_far(seen)
 

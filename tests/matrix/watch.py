@@ -59,6 +59,10 @@ class Watch:
             stream: Consumer({**self._settings, "group.id": group})
             for stream, group in self._group_ids.items()
         }
+        # Asked where topics end behind transactions that are open.
+        self._behind = Consumer(
+            {**self._settings, "group.id": "the-matrix", "isolation.level": "read_uncommitted"}
+        )
         # Tells of ends that are marks of transactions.
         self._reader = Consumer({**self._settings, "group.id": "the-matrix", "enable.partition.eof": True})
         self._reader.assign([TopicPartition(*part, at) for part, at in self._read.items()])
@@ -70,13 +74,13 @@ class Watch:
 
     def close(self) -> None:
         """Closes the connections."""
-        for consumer in (*self._groups.values(), self._reader):
+        for consumer in (*self._groups.values(), self._behind, self._reader):
             consumer.close()
 
     def seen(self) -> Seen:
         """What there is now. Offsets come first: what is before them must be settled in all that follows."""
         committed = self.committed()
-        self._read_aside()
+        hidden = self._read_aside()
         placed = self._aside.items()
         kinds = ("users", "org-chart") if "org_chart" in self._topics else ("users",)
         return Seen(
@@ -87,6 +91,7 @@ class Watch:
             dead=Counter(place for (topic, *_), place in placed if topic == self._dead),
             in_doubt=Counter(place for (topic, *_), place in placed if topic == self._in_doubt),
             parked={(self._parked[t], p, o): place for (t, p, o), place in placed if t in self._parked},
+            hidden=hidden,
         )
 
     def committed(self) -> dict[tuple[str, int], int]:
@@ -121,8 +126,12 @@ class Watch:
         parts = [TopicPartition(self._topics[stream], number) for number in range(self._partitions)]
         return self._patiently(lambda: self._groups[stream].committed(parts, timeout=ANSWER_SECONDS))
 
-    def _read_aside(self) -> None:
-        """Reads what stands on the dead-letter, the in-doubt and the parking topics by now."""
+    def _read_aside(self) -> bool:
+        """Reads what stands on the dead-letter, the in-doubt and the parking topics by now.
+
+        Returns whether there may be more of that: a transaction that is open hides what is behind it.
+        """
+        last = self._patiently(lambda: {part: self._range(part, self._behind)[1] for part in self._read})
         ends = self._patiently(lambda: {part: self._range(part)[1] for part in self._read})
         until = time.monotonic() + READ_SECONDS
         while any(at < ends[part] for part, at in self._read.items()):
@@ -138,10 +147,12 @@ class Watch:
                 elif error.code() != KafkaError._PARTITION_EOF:
                     raise KafkaException(error)
                 self._read[place[:2]] = place[2] + (error is None)
+        return any(ends[part] < last[part] for part in last)
 
-    def _range(self, part: tuple[str, int]) -> tuple[int, int]:
+    def _range(self, part: tuple[str, int], asked: Consumer | None = None) -> tuple[int, int]:
         # Asked with a client that fetches nothing: the question would wait behind the fetch.
-        return self._groups["usage"].get_watermark_offsets(TopicPartition(*part), ANSWER_SECONDS)
+        client = asked or self._groups["usage"]
+        return client.get_watermark_offsets(TopicPartition(*part), ANSWER_SECONDS)
 
     def _origin(self, message: Any) -> Place:
         told = {name: value.decode() for name, value in message.headers() or []}

@@ -232,7 +232,7 @@ class _Soak:
         if self._ground.api.is_off:
             return
         self._seen = self._ground.watch.seen()
-        self._result.looks += 1
+        self._result.looks += not self._seen.hidden
         with self._lock:
             too_far = self._oracle.passed_too_far(self._seen)
         if too_far and not self._passed_too_far:  # once is enough, as they stay
