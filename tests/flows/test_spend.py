@@ -221,3 +221,24 @@ def test_what_a_killed_process_had_begun_to_write_holds_up_nobody(real_spend_sta
     bridge = stage.bridge().start()
     eventually(lambda: bridge.status("/readyz")[0] == 200, "it is ready", 30)
     eventually(lambda: bridge.books()["delivered"] == 100, "all delivered")
+
+
+def test_a_right_to_write_that_was_lost_to_nobody_is_taken_back(real_spend_stage: Stage) -> None:
+    """As when a broker goes away within a transaction, and then refuses the producer that had it for good."""
+    stage, records = real_spend_stage, payments(200)
+    stage.produce(records[:100])
+    bridge = stage.bridge().start()
+    eventually(lambda: bridge.books()["delivered"] == 100, "the first are delivered")
+    stranger = Producer(
+        {
+            "bootstrap.servers": stage.kafka.bootstrap,
+            "transactional.id": JournalFormat(f"test-{stage.topic}.spend", stage.topic).transactional_id(0),
+        }
+    )
+    stranger.init_transactions(30)
+    stage.produce(records[100:])
+    eventually(lambda: stage.committed() == 200, "all are committed")
+    assert bridge.logged("journal_taken_over")
+    assert set(taken(stage).values()) == {1}
+    assert taken_total(stage) == total(records)
+    assert bridge.status("/readyz")[0] == 200
