@@ -18,6 +18,7 @@ from bridge.kafka.journal import KafkaJournal
 from bridge.kafka.journal_entries import JournalFormat
 from bridge.kafka.parked_messages import ParkedDecoder, ParkedMessage
 from bridge.kafka.parking import KafkaParking
+from tests.flows.process import eventually
 from tests.kafka.test_fenced_producer import seen
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
@@ -199,6 +200,11 @@ def test_more_of_an_app_goes_to_where_its_records_are(kafka: Cluster[Broker]) ->
         [before] = (await first.write(batch(lots.produced(b"one")), None)).last
         admin = AdminClient({**lots.settings})
         admin.create_partitions([NewPartitions(lots.parked, 9)])[lots.parked].result(30)
+        # The controller has them; brokers tell of them a little later.
+        eventually(
+            lambda: len(admin.list_topics(lots.parked, timeout=10).topics[lots.parked].partitions) == 9,
+            "the partitions are there",
+        )
         second = lots.process()
         await take_over(second, [0])
         [after] = (await second.write(batch(lots.produced(b"two")), None)).last
