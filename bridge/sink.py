@@ -326,9 +326,8 @@ class Sink:
 
     async def _take_back(self) -> None:
         """Takes up partitions anew that nobody else has taken after all."""
-        now = self._clock()
-        if late := [p for p, since in self._taken_over.items() if now - since >= self._times.take_back]:
-            self._taken_over |= dict.fromkeys(late, now)
+        before = self._clock() - self._times.take_back
+        if late := [partition for partition, since in self._taken_over.items() if since <= before]:
             await self._consumer.again(late)
 
     def _committed(self, offsets: dict[int, int]) -> None:

@@ -1,7 +1,7 @@
 """Partitions come and go while a sink has their records under way."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pytest
 
@@ -108,6 +108,15 @@ async def test_rebalances_are_counted() -> None:
         assert counted("lost") is None
         setting.topic.lose(1)
         await setting.until(lambda: counted("lost") == 1)
+
+
+async def test_a_defect_while_partitions_are_taken_over_ends_it() -> None:
+    class Defective(Direct):
+        async def assigned(self, partitions: Collection[int]) -> None:
+            raise ZeroDivisionError
+
+    failure = await Setting(at_once(), delivery=Defective).run_to_its_failure()
+    assert failure.subgroup(ZeroDivisionError) is not None
 
 
 class Refusing(Direct):

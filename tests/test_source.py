@@ -98,6 +98,15 @@ async def test_a_round_that_fails_ends_with_the_write_under_way() -> None:
     assert seen == [({"head": {"position": 5}}, ["a"])]
 
 
+async def test_a_partition_that_goes_waits_neither_for_an_answer_nor_for_the_write_beside_it() -> None:
+    world = World([fixed(written("a"), details("x"))], patient=asyncio.Event(), silent=True)
+    async with running(world):
+        await world.changes.until(lambda: world.writing and world.asked)
+        world.topic.revoke(OURS)
+        await world.changes.until(lambda: not world.source.owned)
+    assert world.keys == []
+
+
 async def test_what_cannot_be_written_beside_a_question_is_not_taken_for_written() -> None:
     seen: list[Any] = []
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import accumulate, islice, takewhile
 from operator import itemgetter
+from typing import Any, NamedTuple
 
 from bridge.core.books import Books
 from bridge.core.offsets import Hold, Offsets
@@ -79,6 +80,14 @@ class Batch:
         return parts
 
 
+class _Part(NamedTuple):
+    """Records of one lane, as columns of equal length."""
+
+    origins: list[Origin]
+    docs: list[Doc]
+    sizes: list[int]
+
+
 class Batcher:
     """The open batches, at most one per lane."""
 
@@ -131,7 +140,7 @@ class Batcher:
         oldest = next(iter(self._open.values()), None)
         return None if oldest is None else oldest.opened + self._limits.max_age
 
-    def _fill(self, lane: Lane, part: Decoded, now: float) -> list[Batch]:
+    def _fill(self, lane: Lane, part: _Part, now: float) -> list[Batch]:
         """Puts records of one lane into its open batch, and into new ones where that is full."""
         closed: list[Batch] = []
         begin, after = 0, len(part.docs)
@@ -140,13 +149,16 @@ class Batcher:
             if batch is None:
                 batch = self._open[lane] = Batch(app_of(lane), lane, self._stream.operation, now)
             sizes = part.sizes[begin : begin + self._limits.max_records - len(batch)]
-            fitting = _fitting(sizes, self._limits.max_bytes - batch.bytes)
-            end = begin + (fitting or not len(batch))  # one that is larger than any batch has its own
-            size = sum(part.sizes[begin:end])
+            size = sum(sizes)
+            if size > (left := self._limits.max_bytes - batch.bytes):  # hardly ever
+                fitting = sum(1 for _ in takewhile(lambda total: total <= left, accumulate(sizes)))
+                sizes = sizes[: fitting or not len(batch)]  # one that is larger than any batch has its own
+                size = sum(sizes)
+            end = begin + len(sizes)
             batch.origins += part.origins[begin:end]
             batch.docs += part.docs[begin:end]
             batch.bytes += size
-            self.records += end - begin
+            self.records += len(sizes)
             self.bytes += size
             self._offsets.add(batch.hold, part.origins[begin:end])
             if end < after or len(batch) >= self._limits.max_records:
@@ -205,18 +217,15 @@ def app_of(lane: Lane) -> str:
     return lane if isinstance(lane, str) else lane[0]
 
 
-def _by_lane(lanes: Sequence[Lane], decoded: Decoded) -> Iterable[tuple[Lane, Decoded]]:
+def _by_lane(lanes: Sequence[Lane], decoded: Decoded) -> Iterable[tuple[Lane, _Part]]:
     """The records of each lane, in the order received."""
+    columns: Any = (decoded.origins, decoded.docs, decoded.sizes)
     if lanes and lanes.count(lanes[0]) == len(lanes):
-        return [(lanes[0], decoded)]
+        return [(lanes[0], _Part(*columns))]
     places: dict[Lane, list[int]] = {}
     for place, lane in enumerate(lanes):
         places.setdefault(lane, []).append(place)
-    return ((lane, decoded.picked(chosen)) for lane, chosen in places.items())
-
-
-def _fitting(sizes: Sequence[int], most: int) -> int:
-    """How many of them, from the first on, are no more than `most` together."""
-    if sum(sizes) <= most:  # as nearly always
-        return len(sizes)
-    return sum(1 for _ in takewhile(lambda total: total <= most, accumulate(sizes)))
+    return (
+        (lane, _Part(*([column[place] for place in chosen] for column in columns)))
+        for lane, chosen in places.items()
+    )

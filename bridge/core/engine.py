@@ -209,7 +209,7 @@ class Engine:
 
     def _take_early(self, now: float) -> Batch | None:
         """Of many apps' open batches, which leave no room, the fullest: none could get any fuller."""
-        if not self.crowded or 2 * self.batching < self.offsets.outstanding:
+        if self._sender.full or not self.crowded or 2 * self.batching < self.offsets.outstanding:
             return None
         self._sender.add(self._batcher.close_fullest(lambda lane: self._sender.free(lane, now)))
         return self._sender.take(now)

@@ -72,11 +72,6 @@ class Decoded:
         self.docs.append(doc)
         self.sizes.append(size)
 
-    def picked(self, places: Sequence[int]) -> "Decoded":
-        """The records at these places, without any that were refused."""
-        columns: Any = (self.origins, self.apps, self.docs, self.sizes)
-        return Decoded(*([column[place] for place in places] for column in columns))
-
     def extend(self, other: "Decoded") -> None:
         """Adds all of another, behind what is here."""
         self.origins += other.origins

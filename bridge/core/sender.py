@@ -87,6 +87,11 @@ class Sender:
         return len(self._in_flight)
 
     @property
+    def full(self) -> bool:
+        """Whether as many batches are in flight as may be."""
+        return self.in_flight >= self._concurrency.limit
+
+    @property
     def concurrency_limit(self) -> int:
         """How many batches may be in flight now."""
         return self._concurrency.limit
@@ -114,7 +119,7 @@ class Sender:
 
     def take(self, now: float) -> Batch | None:
         """The next batch that may be sent now, counted as in flight; lanes take turns. None if none may."""
-        if self.in_flight >= self._concurrency.limit:
+        if self.full:
             return None
         for key, lane in self._lanes.items():
             if lane.queue and lane.free(now):
@@ -127,9 +132,7 @@ class Sender:
         return None
 
     def free(self, key: Lane, now: float) -> bool:
-        """Whether a batch of this lane, added now, could be sent at once."""
-        if self.in_flight >= self._concurrency.limit:
-            return False
+        """Whether the limits of this lane would let a batch go that is added now."""
         lane = self._lanes.get(key)
         return app_of(key) not in self._parked if lane is None else not lane.queue and lane.free(now)
 
@@ -138,7 +141,7 @@ class Sender:
 
         Also None while every request slot is taken: then a returning batch is what brings the next try.
         """
-        if self.in_flight >= self._concurrency.limit:
+        if self.full:
             return None
         waiting = (
             lane.blocked_until

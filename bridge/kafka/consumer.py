@@ -86,7 +86,6 @@ class Consumer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"kafka-{topic}")
         self._paused: set[int] = set()
         self._committing = False
-        self._assigned: Callable[[list[TopicPartition]], None]
 
     async def start(self, owner: Owner, committed: Callable[[dict[int, int]], None]) -> None:
         """Joins the group. `committed` is called in the event loop when the broker has taken a commit."""

@@ -92,6 +92,15 @@ def test_open_batches_that_leave_no_room_go_before_their_time_and_the_fullest_fi
     assert [(batch.app, len(batch)) for batch in taken(made)] == [("b", 8), ("a", 5)]
 
 
+def test_a_parked_app_keeps_no_other_from_going_before_its_time() -> None:
+    made = engine(limits(10, max_outstanding_records=16))
+    made.park("b")
+    made.receive(run_of(5, "a"), 0.0)
+    made.receive(run_of(8, "b", start=5), 0.0)
+    made.receive(run_of(3, "c", start=13), 0.0)
+    assert [batch.app for batch in taken(made)] == ["a", "c"]
+
+
 def test_what_waits_for_the_api_is_no_reason_to_send_other_apps_small_batches() -> None:
     made = engine(limits(10, max_outstanding_records=16))
     made.receive(run_of(10, "a"), 0.0)
