@@ -7,9 +7,12 @@ import pytest
 
 from bridge import config, wiring
 from bridge.core.errors import ConfigError
+from bridge.core.outcome import Accepted
+from bridge.core.stream import Operation
 from bridge.kafka.lifeline import ClientLost
 from bridge.kafka.rotation import RotatingSettings
-from bridge.wiring.clients import client_settings
+from bridge.sandbox import SandboxConfig, SandboxServer
+from bridge.wiring.clients import api_client, client_settings
 from bridge.wiring.run import Running, _run_until, _stop_when
 
 
@@ -35,6 +38,28 @@ def test_a_stream_that_is_turned_off_runs_when_it_is_asked_for() -> None:
 def test_replicas_share_the_rate(rate: float | None, share: float | None) -> None:
     productiv = config.Productiv(requests_per_second=rate, replicas=4)
     assert client_settings(productiv).rate == share
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("taken", [True, False])
+async def test_batches_arrive_compressed_or_not(taken: bool) -> None:
+    with SandboxServer(SandboxConfig(gzip=taken)) as sandbox:
+        productiv = {
+            "api_url": sandbox.url,
+            "token_url": f"{sandbox.url}/oauth2/token",
+            "client_id": "sandbox",
+            "client_secret": "sandbox-secret",
+            "compression": "gzip",
+        }
+        settings = config.Settings.model_validate({"productiv": productiv})
+        event = {"timestamp": 1_700_000_000_000, "email": "ann@example.com", "eventName": "opened"}
+        statuses = list[str]()
+        async with api_client(
+            settings, lambda operation, outcome, seconds: statuses.append(outcome.label)
+        ) as api:
+            outcome = await api.publish(Operation.PUBLISH_USAGE_EVENTS, "app-1", [event], "key")
+    assert outcome == Accepted()
+    assert statuses == (["accepted"] if taken else ["rejected", "accepted"])
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,11 @@ class Productiv(Section):
         description="Requests per second at most to the export API, which sources and `apps list` ask, over "
         "all of them and all replicas; the API allows 20. null = no limit on our side.",
     )
+    compression: Literal["none", "gzip"] = Field(
+        default="none",
+        description="How the bodies of batches travel. gzip takes CPU time and saves most of the bytes. "
+        "Whether the API takes it is not described; if it answers 415, batches go out as they are.",
+    )
     retry_after_cap_seconds: float = Field(
         default=300,
         gt=0,

@@ -17,6 +17,7 @@ class ClientSettings:
     our own; `export_rate` is the same for the calls of the export API, which do not count among the others.
     `retry_after_cap` is the longest wait in seconds that the API may ask for. `certificates` say whom to
     trust and who we are, at both addresses; None for the system's authorities and no certificate.
+    `compression` is that of the bodies of batches.
     """
 
     api_url: str
@@ -32,6 +33,7 @@ class ClientSettings:
     export_rate: float | None
     retry_after_cap: float
     certificates: CertificateFiles | None = None
+    compression: Literal["none", "gzip"] = "none"
 
     @property
     def deadline(self) -> float:

@@ -59,6 +59,8 @@ class SandboxConfig:
     max_tokens: int = 10_000
     """Live tokens; with one more the oldest is forgotten."""
     max_body_bytes: int = 10 * 1024 * 1024
-    """A longer request body is answered 413."""
+    """A longer request body, once it is unpacked, is answered 413."""
+    gzip: bool = True
+    """Whether bodies by gzip are taken, or answered 415 as any other content coding."""
     max_idempotency_keys: int = 10_000
     """The newest keys that are remembered to see repeats."""

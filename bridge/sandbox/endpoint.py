@@ -12,6 +12,7 @@ from bridge.sandbox.apps import Apps
 from bridge.sandbox.call import Answer, Batch, Call, Operation, json_answer, refusal
 from bridge.sandbox.config import CONNECTOR_WRITE, SandboxConfig
 from bridge.sandbox.connection import Dropped, Exchange, Sleep
+from bridge.sandbox.content_coding import decoded
 from bridge.sandbox.fault_kinds import Phase
 from bridge.sandbox.faults import Faults
 from bridge.sandbox.list_faults import spoiled
@@ -91,9 +92,13 @@ class Endpoint:
         body = await exchange.read_body(limit)
         if body is None:
             return refusal(413, f"a request may have {limit} bytes at most")
-        call.body = body
+        coding = call.headers.get("content-encoding", "identity").lower()
+        plain = decoded(body, coding, limit, gzip=self._around.config.gzip)
+        if isinstance(plain, Answer):
+            return plain
+        call.body = plain
         if key := call.headers.get("idempotency-key"):
-            self._around.seen.key(self._operation.name, key, body)
+            self._around.seen.key(self._operation.name, key, plain)
         return None
 
     async def _struck(

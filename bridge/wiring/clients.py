@@ -27,6 +27,7 @@ def client_settings(productiv: config.Productiv) -> ClientSettings:
         export_rate=productiv.share(productiv.export_requests_per_second),
         retry_after_cap=productiv.retry_after_cap_seconds,
         certificates=productiv.tls_files,
+        compression=productiv.compression,
     )
 
 

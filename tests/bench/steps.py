@@ -5,6 +5,7 @@ large as those of the bridge. The least of many rounds counts: whatever else the
 """
 
 import gc
+import gzip
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from bridge.kafka.apps import Apps
 from bridge.kafka.serde import TopicDecoder, wire
 from bridge.kafka.topics import Topic, WireFormat, load_all
 from bridge.kafka.validation import Validator
+from bridge.productiv.client import GZIP_LEVEL
 from bridge.productiv.contracts import CONTRACTS
 from bridge.sink import POLL_RECORDS
 from bridge.streams import SINKS
@@ -45,11 +47,14 @@ PARTITIONS = 6
 PARTS = ("of it parse", "validate", "find apps")
 COLUMNS = ("CPU ns/event", "take in", "decode", *PARTS, "batch", "write", "settle")
 
+GZIP, BODY, PACKED = "gzip", "bytes as it is", "bytes by gzip"
+COMPRESSION_COLUMNS = ("", BODY, PACKED, "CPU ns")
+
 Clock = dict[str, int]
-"""CPU nanoseconds by step."""
+"""CPU nanoseconds by step, and bytes of the bodies with and without compression."""
 
 Steps = Mapping[str, Mapping[str, float]]
-"""CPU nanoseconds an event, by job and step; those of `PARTS` are parts of `decode`."""
+"""The same an event, by job; those of `PARTS` are parts of `decode`, and `GZIP` is no part of the default."""
 
 
 def measure(events: int, apps: Sequence[int], formats: Sequence[Format], rounds: int) -> Steps:
@@ -69,7 +74,11 @@ What an event costs between the consumer and the request, step by step and in on
 network. The least of many rounds counts, as whatever else the machine does can only add to it. What the
 throughput above costs beyond the sum goes to librdkafka, to the HTTP client and to the event loop.
 
-{grid(COLUMNS, _rows(found))}"""
+{grid(COLUMNS, _rows(found))}
+
+What `compression: gzip` makes of the body of a request, and what it costs, for each event:
+
+{grid(COMPRESSION_COLUMNS, _compression(found))}"""
     return Chapter("steps", command, machine, load, text, found)
 
 
@@ -79,6 +88,11 @@ def _named(job: Job) -> str:
 
 def _rows(found: Steps) -> list[list[str]]:
     return [[name, *(f"{steps[step]:,.0f}" for step in COLUMNS[1:])] for name, steps in found.items()]
+
+
+def _compression(found: Steps) -> list[list[str]]:
+    figures = (BODY, PACKED, GZIP)
+    return [[name, *(f"{steps[figure]:,.0f}" for figure in figures)] for name, steps in found.items()]
 
 
 def _least(job: Job, rounds: int) -> dict[str, float]:
@@ -134,7 +148,11 @@ def _cross(polls: Sequence[list[Message]], partitions: int, topic: Topic, clock:
             engine.receive(decoded, 0.0)
         while (batch := engine.take(0.0)) is not None:
             with _timed(clock, "write"):
-                CALL.body(batch.docs, {})
+                body = CALL.body(batch.docs, {})
+            with _timed(clock, GZIP):
+                packed = gzip.compress(body, GZIP_LEVEL)
+            clock[BODY] += len(body)
+            clock[PACKED] += len(packed)
             with _timed(clock, "settle"):
                 engine.returned(batch, Accepted(), 0.0)
 

@@ -35,7 +35,9 @@ def test_steps() -> None:
     for spent in found.values():
         assert all(spent[step] > 0 for step in steps.COLUMNS[1:])
         assert sum(spent[part] for part in steps.PARTS) > spent["settle"]
-    assert "| json, 1 app |" in steps.chapter(found, *ABOUT).text
+    assert all(each[steps.PACKED] < each[steps.BODY] for each in found.values())
+    text = steps.chapter(found, *ABOUT).text
+    assert text.count("| json, 1 app |") == 2
 
 
 @linux_only

@@ -119,6 +119,26 @@ async def test_what_is_taken_again_is_read_from_where_the_group_has_committed(ka
     await member.consumer.close()
 
 
+@pytest.mark.anyio
+@pytest.mark.real_kafka
+async def test_what_cannot_be_read_anew_is_not_taken_again(
+    kafka: Cluster[Broker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = kafka.create_topic("usage", 2)
+    member = await joined(kafka, topic)
+    await member.poll(0, lambda: len(member.owned) == 2)
+    member.owned.clear()
+
+    def refuse(place: TopicPartition) -> None:
+        raise KafkaException(KafkaError(KafkaError._STATE))
+
+    # As the client does where it is just about to lose the partition.
+    monkeypatch.setattr(member.consumer._kafka, "seek", refuse)
+    await member.consumer.again([0])
+    assert member.owned == set()
+    await member.consumer.close()
+
+
 class Group:
     """Tells what was committed, once the coordinator is found; the time that passes is that of the waits."""
 

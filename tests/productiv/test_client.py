@@ -1,3 +1,4 @@
+import gzip
 from typing import Any
 
 import httpx2 as httpx
@@ -28,6 +29,37 @@ async def test_a_request_carries_what_the_contract_says() -> None:
     assert request.headers["accept"] == "application/json"
     assert request.headers["accept-encoding"] == "identity"
     assert orjson.loads(request.content) == {"events": [EVENT, EVENT]}
+
+
+async def test_a_batch_is_compressed_if_the_settings_say_so() -> None:
+    service = Service()
+    async with service.client(compression="gzip") as client:
+        assert await publish(client, count=1000) == Accepted()
+    (request,) = service.api
+    assert request.headers["content-encoding"] == "gzip"
+    assert request.headers["content-length"] == str(len(request.content))
+    assert len(request.content) < 1000
+    assert orjson.loads(gzip.decompress(request.content)) == {"events": [EVENT] * 1000}
+
+
+async def test_an_api_that_takes_no_compressed_body_gets_it_as_it_is_and_all_others_from_then_on() -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(415 if "content-encoding" in request.headers else 200)
+
+    service, told = Service(refuse), list[Outcome]()
+    on_request = lambda operation, outcome, seconds: told.append(outcome)  # noqa: E731
+    async with service.client(compression="gzip", on_request=on_request) as client:
+        assert await publish(client) == await publish(client) == Accepted()
+    assert [request.headers.get("content-encoding") for request in service.api] == ["gzip", None, None]
+    assert [orjson.loads(request.content) for request in service.api[1:]] == [{"events": [EVENT]}] * 2
+    assert [type(outcome) for outcome in told] == [Rejected, Accepted, Accepted]
+
+
+async def test_an_api_that_takes_no_json_is_asked_once() -> None:
+    service = Service(lambda request: httpx.Response(415))
+    async with service.client() as client:
+        assert isinstance(await publish(client), Rejected)
+    assert len(service.api) == 1
 
 
 @pytest.mark.parametrize("app", ["", ".", "..", "\ud800", "x" * 70_000])

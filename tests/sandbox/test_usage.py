@@ -1,3 +1,5 @@
+import gzip
+import json
 from typing import Any
 
 import pytest
@@ -106,6 +108,26 @@ def test_a_body_over_the_limit_is_413(start: Start) -> None:
     driver = start(max_body_bytes=200_000)
     assert driver.publish([event(eventName="x" * 200_000)]).status_code == 413
     assert driver.publish([event(eventName="x" * 150_000)]).status_code == 200
+
+
+def test_a_body_by_gzip_is_unpacked_within_the_limit(start: Start) -> None:
+    driver = start(max_body_bytes=200_000)
+
+    def status(body: bytes, coding: str = "gzip") -> int:
+        headers = {"content-type": "application/json", "content-encoding": coding}
+        return driver.call("POST", usage_path("app-a"), content=body, headers=headers).status_code
+
+    def packed(name: str) -> bytes:
+        return gzip.compress(json.dumps({"events": [event(eventName=name)]}).encode())
+
+    assert status(packed("x" * 150_000)) == 200
+    assert driver.usage()["accepted"] == 1
+    assert status(packed("x" * 200_000)) == 413
+    assert status(packed("x")[:-1]) == 400
+    assert status(b'{"events": []}') == 400
+    assert status(b'{"events": []}', "identity") == 200
+    assert status(packed("x"), "br") == 415
+    assert driver.usage()["accepted"] == 1
 
 
 def test_an_app_that_is_not_known_is_404(start: Start) -> None:
