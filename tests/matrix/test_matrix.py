@@ -11,6 +11,8 @@ from tests.matrix.cells import ALL, NEEDS_OWN_BROKER, Answer, Cell, Disturbance,
 from tests.matrix.disturb import DISTURB
 from tests.matrix.run import APPS, run
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
+
 
 @pytest.mark.real_kafka
 @pytest.mark.parametrize("cell", chosen(), ids=str)
@@ -33,3 +35,13 @@ def test_every_choice_is_made_of_something() -> None:
     assert set(TABLE) == set(Answer)
     assert set(DISTURB) == set(Disturbance)
     assert set(APPS) == set(Shape)
+
+
+@pytest.mark.docs_agree
+def test_the_document_has_a_line_for_each_cell() -> None:
+    text = DOCUMENT.read_text()
+    for disturbance in Disturbance:
+        section = text.partition(f"\n## {disturbance}\n")[2].partition("\n## ")[0]
+        lines = [line.split(" | ")[:2] for line in section.splitlines() if line.startswith("| ")][2:]
+        owed = [[f"| {c.answer}", str(c.shape)] for c in ALL if c.disturbance is disturbance]
+        assert sorted(lines) == sorted(owed), "run: make matrix"
