@@ -1,7 +1,6 @@
 """The bridge itself: its sinks, its jobs, its operations port, from start to end."""
 
 import asyncio
-import gc
 import time
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from bridge.wiring.apps import with_app_ids
 from bridge.wiring.clients import api_client
 from bridge.wiring.commands import in_doubt
 from bridge.wiring.credentials import follow_credentials
+from bridge.wiring.memory import give_back_memory, look_for_cycles_seldom
 from bridge.wiring.operations import beat, keep_token, operations_port, status_watch, telling
 from bridge.wiring.resuming import resume_when_told
 from bridge.wiring.sinks import parked_sink, reconcile_jobs, stream_sink
@@ -34,9 +34,6 @@ from bridge.wiring.tracing import tracing
 
 log = structlog.get_logger(__name__)
 WATCH_SECONDS = 5.0
-# A poll makes some 20,000 objects, and counting references frees them all. To look for cycles among them
-# every 700 objects, as Python does by default, took a third of the CPU time.
-OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +107,13 @@ async def run(
         for name, source in sources.items():
             watch.source(name, source)
         not_ready = partial(_not_ready, client, running.streams)
-        _look_for_cycles_seldom()
+        look_for_cycles_seldom()
         with operations_port(settings.http, metrics, watch, pulse, not_ready) as url:
             started(replace(running, operations_url=url))
             log.info("started", streams=[*sinks, *sources], operations_port=url)
             jobs = reconcile_jobs(settings, topics, sinks, client, metrics)
-            showing = [beat(pulse, watch), keep_token(client, running.streams, watch)]
-            await _run_until(stop, running, jobs, showing, settings, kafka)
+            beside = [beat(pulse, watch), keep_token(client, running.streams, watch), give_back_memory()]
+            await _run_until(stop, running, jobs, beside, settings, kafka)
     log.info("stopped")
 
 
@@ -147,18 +144,13 @@ async def poll_once(settings: config.Settings, stop: asyncio.Event, only: Collec
         sources = await build_sources(
             settings, settings.kafka.client_settings(), names, outputs, client, metrics, traces
         )
-        _look_for_cycles_seldom()
+        look_for_cycles_seldom()
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(source.run(once=True)) for source in sources.values()]
             ending = tasks.create_task(_stop_when(stop, sources.values(), settings.shutdown_deadline_seconds))
             await asyncio.wait(running)
             ending.cancel()
     return all(task.result() for task in running)
-
-
-def _look_for_cycles_seldom() -> None:
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    gc.freeze()  # what is here by now stays for good, and need not be looked at
 
 
 async def _stop_when(stop: asyncio.Event, sources: Collection[Source], deadline: float) -> None:
@@ -197,7 +189,7 @@ async def _run_until(
     stop: asyncio.Event,
     bridge: Running,
     jobs: list[ReconcileJob],
-    showing: list[Coroutine[None, None, None]],
+    beside: list[Coroutine[None, None, None]],
     settings: config.Settings,
     kafka: RotatingSettings,
 ) -> None:
@@ -216,7 +208,7 @@ async def _run_until(
 
         running = begun(stream.run() for stream in bridge.streams.values())
         in_doubt_of = [s for s in bridge.sinks.values() if not s.stream.resend_safe]
-        aside = begun([*showing, *(_watch(settings, kafka, sink) for sink in in_doubt_of)])
+        aside = begun([*beside, *(_watch(settings, kafka, sink) for sink in in_doubt_of)])
         # These may be cancelled at any moment: the next run finds what this one left.
         ending_first = begun(job.run() for job in jobs)
         ending_first += begun([follow_credentials(kafka)])

@@ -27,7 +27,7 @@ from bridge.productiv.client import GZIP_LEVEL
 from bridge.productiv.contracts import CONTRACTS
 from bridge.sink import POLL_RECORDS
 from bridge.streams import SINKS
-from bridge.wiring.run import OBJECTS_BETWEEN_COLLECTIONS
+from bridge.wiring.memory import OBJECTS_BETWEEN_COLLECTIONS
 from tests.bench.chapter import Chapter
 from tests.bench.ground import console
 from tests.bench.job import Format, Job
