@@ -20,7 +20,7 @@ And so it went.
 
 ## Memory
 
-![Memory](images/soak-memory.svg)
+![Memory](images/soak/memory.svg)
 
 | minute | MiB |
 """
@@ -46,6 +46,6 @@ def test_the_soak_is_told_of_once_and_by_its_last_run() -> None:
     once = with_soak(document, SOAK.format(records=1))
     assert once.startswith(document)
     assert "For 30 minutes everything was disturbed. Nothing was wrong. More about it" in once
-    assert "| lost | 0 |\n| records | 1 |\n\n![Memory](images/soak-memory.svg)\n" in once
+    assert "| lost | 0 |\n| records | 1 |\n\n![Memory](images/soak/memory.svg)\n" in once
     assert with_soak(once, SOAK.format(records=2)) == once.replace("| records | 1 |", "| records | 2 |")
     assert once.count(EVERYTHING) == 1

@@ -16,7 +16,7 @@ from tests.soak.plot import Line, svg
 from tests.soak.result import Result
 from tests.soak.run import FIRST_PART, MEMBERS
 
-IMAGE = "images/soak-memory.svg"
+IMAGE = "images/soak/memory.svg"
 ROWS = 10
 MIB = 2**20
 
