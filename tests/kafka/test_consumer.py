@@ -1,7 +1,7 @@
 """A member of a group: what becomes of partitions that go and come back."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Producer, TopicPartition
@@ -13,18 +13,20 @@ from tests.kafka_broker.cluster import Cluster
 
 SECONDS = 30.0
 RECORDS = 40
+FEW = {"queued.min.messages": 1_000}
 
 
 class Member:
     """Remembers which partitions it has, and which records came from them."""
 
-    def __init__(self, kafka: Cluster[Broker], topic: str) -> None:
+    def __init__(self, kafka: Cluster[Broker], topic: str, changes: Mapping[str, int] = {}) -> None:
         self.owned: set[int] = set()
         self.read: set[tuple[int | None, int | None]] = set()
         settings = {
             "bootstrap.servers": kafka.bootstrap,
             "session.timeout.ms": 6000,
             "max.poll.interval.ms": 6000,
+            **changes,
         }
         self.consumer = Consumer(settings, topic, f"group-of-{topic}")
 
@@ -72,6 +74,27 @@ async def test_a_partition_that_went_while_it_was_paused_is_read_when_it_comes_b
     producer.flush(SECONDS)
     await first.poll(100, lambda: len(first.read) == RECORDS)
     await first.consumer.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.real_kafka
+@pytest.mark.parametrize(("settings", "least", "most"), [({}, 10_000, 14_000), (FEW, 1_000, 5_000)])
+async def test_what_is_fetched_ahead_is_bounded_and_the_settings_have_the_last_word(
+    kafka: Cluster[Broker], settings: dict[str, int], least: int, most: int
+) -> None:
+    """Each fetch brings some 1000 of these records, so the last one goes over the bound by that."""
+    topic = kafka.create_topic("usage", 1)
+    producer = Producer({"bootstrap.servers": kafka.bootstrap, "queue.buffering.max.messages": 50_000})
+    for _ in range(40_000):
+        producer.produce(topic, b"x" * 1_000)
+    producer.flush(SECONDS)
+    member = Member(kafka, topic, {"statistics.interval.ms": 100, **settings})
+    await member.consumer.start(member, lambda offsets: None)
+    await member.poll(1, lambda: (member.consumer.statistics.fetched or 0) >= least)
+    enough = len(member.read) + 50
+    await member.poll(1, lambda: len(member.read) >= enough)
+    assert (member.consumer.statistics.fetched or 0) < most
+    await member.consumer.close()
 
 
 @pytest.mark.anyio
