@@ -11,6 +11,7 @@ from bridge.core.stream import SinkStream
 from bridge.kafka.apps import Apps, UnknownApp
 from bridge.kafka.avro_schema import Schema, load_schema, projected
 from bridge.kafka.deletion_keys import DeletionKeys
+from bridge.kafka.direct_json import DirectJson, direct_json
 from bridge.kafka.refusal import Refusal, SchemaRegistryUnavailable, too_large, undecodable
 from bridge.kafka.topics import OutputTopic, Topic, WireFormat
 from bridge.kafka.validation import Validator
@@ -54,14 +55,21 @@ class TopicDecoder:
     """Decodes the messages of one topic, validates them as records of its stream, and finds their apps.
 
     A chunk goes through in bulk. If anything in it is refused, it goes through again record by record, so
-    that a bad record costs time and not its neighbours. A value longer than `max_record_bytes` is refused
+    that a bad record costs time and not its neighbours. `direct`, where there is one, reads and validates in
+    one step, and what it does not take goes the long way. A value longer than `max_record_bytes` is refused
     unread, and no more bytes than that go through at once: as objects they can take twenty times the memory.
     """
 
     def __init__(
-        self, stream: SinkStream, wire: Wire, apps: Apps, max_record_bytes: int = MAX_RECORD_BYTES
+        self,
+        stream: SinkStream,
+        wire: Wire,
+        apps: Apps,
+        max_record_bytes: int = MAX_RECORD_BYTES,
+        direct: DirectJson | None = None,
     ) -> None:
         self._wire = wire
+        self._direct = direct
         self._validator = Validator(stream.record)
         self._deletions = DeletionKeys(stream.deletions, apps) if stream.deletions else None
         self._apps = apps
@@ -88,9 +96,29 @@ class TopicDecoder:
         sizes = list(map(len, whole))
         if len(whole) < len(values) or (sizes and max(sizes) > self._max_record_bytes):
             raise undecodable("at least one value of the chunk is empty or too long")
-        records = self._wire.read_many(messages, whole)
+        return Decoded(list(messages), *self._read(messages, whole), sizes)
+
+    def _read(self, messages: Sequence[Message], values: Sequence[bytes]) -> tuple[list[str], list[Doc]]:
+        """The apps and documents of a chunk."""
+        if (found := self._directly(messages, values)) is not None:
+            return found
+        records = self._wire.read_many(messages, values)
         docs = self._validator.many(records)
-        return Decoded(list(messages), self._apps.of(messages, records), docs, sizes)
+        return self._apps.of(messages, records), docs
+
+    def _directly(
+        self, messages: Sequence[Message], values: Sequence[bytes]
+    ) -> tuple[list[str], list[Doc]] | None:
+        """The same in one step; None if there is none for this topic, or it does not take all of them."""
+        if self._direct is None:
+            return None
+        try:
+            docs = self._direct.many(values)
+        except ValueError:
+            return None
+        apps = self._apps.of(messages, docs)
+        self._direct.without_app(docs)
+        return apps, docs
 
     def _each(self, messages: Sequence[Message], values: list[bytes | None]) -> Decoded:
         decoded = Decoded()
@@ -114,6 +142,9 @@ class TopicDecoder:
             raise undecodable("the record has no value; send the record, as this stream has no deletions")
         if len(value) > self._max_record_bytes:
             raise too_large(f"the value has {len(value)} bytes where {self._max_record_bytes} are allowed")
+        if (found := self._directly([message], [value])) is not None:
+            [app], [doc] = found
+            return app, doc
         record = self._wire.read_one(message, value)
         doc = self._validator.one(record)
         return self._apps.of([message], [record])[0], doc
@@ -199,4 +230,7 @@ def decoder(
         ConfigError: the topic's format needs a registry, and there is none, or `names` is wrong.
     """
     apps = Apps(topic.app, names, unknown)
-    return TopicDecoder(stream, wire(stream, topic, registry), apps, max_record_bytes)
+    direct = None
+    if topic.format is WireFormat.JSON and not stream.exact:
+        direct = direct_json(stream.record, topic.app.name if topic.app.from_ == "field" else None)
+    return TopicDecoder(stream, wire(stream, topic, registry), apps, max_record_bytes, direct)
