@@ -12,7 +12,7 @@ import time
 from confluent_kafka import Consumer
 
 from tests.bench.arrivals import Arrivals
-from tests.bench.least import Decode, Poster, decoder
+from tests.bench.least import FETCHING, Decode, Poster, decoder
 
 CONSUME_RECORDS, CONSUME_SECONDS = 5_000, 0.05  # what the bridge asks for
 QUIET_SECONDS = 60.0  # without a single event for so long, something is wrong
@@ -46,6 +46,7 @@ def main(bootstrap: str, topic: str, format: str, events: str, api_url: str = ""
             "group.id": f"floor-{topic}-{api_url}",
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
+            **FETCHING,
         }
     )
     print(READY, flush=True)

@@ -10,7 +10,7 @@ from bridge import __version__
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.jars import kafka_version
 
-PACKAGES = ("orjson", "pydantic", "fastavro", "httpx2", "uvloop")
+PACKAGES = ("orjson", "msgspec", "pydantic", "fastavro", "httpx2", "uvloop")
 
 
 def described(broker: Broker) -> dict[str, str]:
@@ -19,7 +19,7 @@ def described(broker: Broker) -> dict[str, str]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "machine": f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}",
-        "Python": platform.python_version(),
+        "Python": f"{platform.python_version()} ({platform.python_compiler()})",
         "productiv-bridge": __version__,
         "Apache Kafka": kafka,
         "confluent-kafka": version("confluent-kafka"),

@@ -10,7 +10,7 @@ from typing import Any
 from faststream import AckPolicy, FastStream
 from faststream.confluent import KafkaBroker
 
-from tests.bench.least import BATCH_SECONDS, Event, Poster, decoder
+from tests.bench.least import BATCH_SECONDS, FETCHING, Event, Poster, decoder
 from tests.bench.peers.arguments import arguments
 
 
@@ -29,7 +29,7 @@ def main() -> None:
         poster.add(events)
         poster.flush()
 
-    broker = KafkaBroker(told.bootstrap, apply_types=False, logger=None)
+    broker = KafkaBroker(told.bootstrap, apply_types=False, logger=None, config=dict(FETCHING))
     subscribe = broker.subscriber(
         told.topic,
         group_id=told.group,

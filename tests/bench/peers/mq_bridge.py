@@ -11,7 +11,7 @@ from typing import Any
 import mq_bridge
 import orjson
 
-from tests.bench.least import BATCH_RECORDS, FIELDS, decoder
+from tests.bench.least import BATCH_RECORDS, FETCHING, FIELDS, decoder
 from tests.bench.peers.arguments import Arguments, arguments
 
 CONCURRENCY = 4  # what its own command `copy` takes
@@ -38,7 +38,10 @@ def route(told: Arguments) -> dict[str, Any]:
         "url": told.bootstrap,
         "topic": told.topic,
         "group_id": told.group,
-        "consumer_options": [["auto.offset.reset", "earliest"]],
+        "consumer_options": [
+            ["auto.offset.reset", "earliest"],
+            *([name, str(value)] for name, value in FETCHING.items()),
+        ],
     }
     bulk = {
         "url": told.api_url,

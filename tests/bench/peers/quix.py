@@ -10,7 +10,7 @@ from quixstreams import Application
 from quixstreams.models.serializers import Deserializer
 from quixstreams.sinks import BaseSink
 
-from tests.bench.least import BATCH_SECONDS, Event, Poster, decoder
+from tests.bench.least import BATCH_SECONDS, FETCHING, Event, Poster, decoder
 from tests.bench.peers.arguments import arguments
 
 
@@ -52,6 +52,7 @@ def main() -> None:
         commit_interval=BATCH_SECONDS,
         commit_every=told.gather,
         auto_create_topics=False,
+        consumer_extra_config=dict(FETCHING),
         loglevel="WARNING",
     )
     events = application.topic(told.topic, value_deserializer=Events(told.format))
