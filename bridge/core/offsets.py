@@ -10,6 +10,7 @@ Groups can be tied: each settles for itself, but no offset of any is passed befo
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import lt
 
 from bridge.core.record import Origin
 
@@ -52,6 +53,20 @@ class _Partition:
     read_until: float | None = None  # the Kafka timestamp of the last record read
     caught_up: float | None = None  # when nothing was left to be read
 
+    def fresh(self, origins: Sequence[Origin], offsets: Sequence[int]) -> Iterable[Origin]:
+        """Those of this partition's records that were not read before, with their offsets; never empty."""
+        if self.began is None:
+            self.began = offsets[0]
+        if offsets[0] >= self.read and all(map(lt, offsets, offsets[1:])):  # as nearly always
+            self.read = offsets[-1] + 1
+            return origins
+        fresh = []
+        for origin, offset in zip(origins, offsets, strict=True):
+            if offset >= self.read or offset < self.began:
+                self.read = max(self.read, offset + 1)
+                fresh.append(origin)
+        return fresh
+
 
 class Offsets:
     """The ledger for one consumer. `outstanding` counts records received and not yet settled."""
@@ -74,22 +89,20 @@ class Offsets:
         """The partitions that are ours."""
         return set(self._partitions)
 
-    def fresh(self, origins: Iterable[Origin]) -> list[Origin]:
+    def fresh(self, origins: Sequence[Origin]) -> list[Origin]:
         """Of what was read, the records of partitions that are ours, each of them once.
 
         While a group shares its partitions anew, librdkafka may read those that stay ours again from where it
         last noted a position: what is outstanding or settled already would go out a second time.
         """
-        fresh = []
-        for origin in origins:
-            state, offset = self._partitions.get(origin.partition() or 0), origin.offset() or 0
-            if state is None:
-                continue
-            if state.began is None:
-                state.began = offset
-            if offset >= state.read or offset < state.began:
-                state.read = max(state.read, offset + 1)
-                fresh.append(origin)
+        fresh: list[Origin] = []
+        offsets = [origin.offset() or 0 for origin in origins]
+        begin = 0
+        for partition, run in groupby([origin.partition() or 0 for origin in origins]):
+            end = begin + len(list(run))
+            if (state := self._partitions.get(partition)) is not None:
+                fresh += state.fresh(origins[begin:end], offsets[begin:end])
+            begin = end
         return fresh
 
     def revoke(self, partitions: Iterable[int]) -> int:
