@@ -91,7 +91,7 @@ def run_latency(
 
 @app.command("scale")
 def run_scale(
-    events: Events = 200_000,
+    events: Events = 600_000,
     rounds: Rounds = 3,
     partitions: Annotated[list[int], typer.Option(help="Of the topic; may be repeated.")] = PARTITIONS,
     apps: Apps = FEW_AND_MANY,

@@ -7,7 +7,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +86,9 @@ def run_bridge(
         BenchFailed: something is missing, too much, refused, or not committed.
     """
     with started(track, variant) as running:
+        before = arrived()
         usage = finish(running, track, arrived, progress)
-    return usage, running.process.began
+    return replace(usage, before=before), running.process.began
 
 
 def finish(running: Running, track: Track, arrived: Callable[[], int], progress: Progress) -> Usage:

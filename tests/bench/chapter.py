@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.bench.goals import goals
+
 KEPT = Path("build") / "bench"
 SECTIONS = ("throughput", "steps", "latency", "scale", "sources")
 IMAGES = Path("images") / "benchmarks"
@@ -54,7 +56,8 @@ def write_page(chapters: Sequence[Chapter], path: Path) -> None:
 
 def page(chapters: Sequence[Chapter]) -> str:
     """The document."""
-    texts = "\n\n".join(chapter.text for chapter in chapters)
+    aims = [goals(chapter.figures) for chapter in chapters if chapter.name == "throughput"]
+    texts = "\n\n".join(text for text in (*aims, *(chapter.text for chapter in chapters)) if text)
     told: dict[str, str] = {}
     origins = []
     for chapter in chapters:

@@ -37,7 +37,7 @@ class Measured:
         events = arrivals.events - arrivals.totals[0]
         return cls(
             rate=events / (last - first) if last > first else 0.0,
-            cpu_micros=usage.cpu_seconds / arrivals.events * 1e6,
+            cpu_micros=usage.cpu_seconds / (arrivals.events - usage.before) * 1e6,
             first_batch=first - began,
             peak=usage.peak,
             memory=[usage.resident_at(arrivals.at_share(share)) for share in QUARTERS],

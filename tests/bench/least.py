@@ -19,8 +19,8 @@ import orjson
 SCHEMA = Path(__file__).parents[2] / "schemas" / "usage.avsc"
 BATCH_RECORDS = 1_000
 BATCH_SECONDS = 5.0  # how long a batch may wait to be full; as the bridge's max_age_seconds by default
-# For all who use librdkafka, as the bridge does: by default it fetches nothing more of a partition for a whole
-# second once enough of it is there, and who is quicker than that waits.
+# For all who use librdkafka, as the bridge does: by default it fetches nothing more of a partition for a
+# whole second once enough of it is there, and who is quicker than that waits.
 FETCHING = {"fetch.queue.backoff.ms": 20}
 FIELDS = ("timestamp", "email", "eventName")  # what the API takes; topics carry more
 

@@ -16,6 +16,7 @@ from tests.bench.bridge_run import BRIDGE
 from tests.bench.chapter import Chapter, all_kept, page, write_page
 from tests.bench.contestants import DOES, FLOOR, FLOOR_AND_POST, contestants
 from tests.bench.counting_server import Manner
+from tests.bench.goals import goals
 from tests.bench.installed import NAMES, PEERS, PYTHON_PEERS, LeftOut, python_peer
 from tests.bench.job import Format, Job
 from tests.bench.least import BATCH_SECONDS, Poster
@@ -156,6 +157,26 @@ def test_a_delay_ends_with_the_batch_that_the_event_came_in() -> None:
 def test_sections_that_never_ran_are_not_on_the_page(tmp_path: Path) -> None:
     Chapter("scale", "make bench", {"Python": "3"}, 0.1, "## Scale", {}).keep(tmp_path)
     assert [chapter.name for chapter in all_kept(tmp_path)] == ["scale"]
+
+
+def test_the_page_says_how_near_the_goals_are() -> None:
+    def ran(cpu_micros: float, rate: float) -> list[dict[str, float]]:
+        return [{"cpu_micros": cpu_micros, "rate": rate}] * 3
+
+    def job(apps: int, cpu_micros: float) -> dict[str, object]:
+        runs = {
+            FLOOR: ran(2.0, 900.0),
+            FLOOR_AND_POST: ran(3.0, 800.0),
+            BRIDGE: ran(cpu_micros, 300.0),
+            "cheap": ran(2.5, 400.0),
+            "quick": ran(8.0, 600.0),
+        }
+        return {"job": {"format": "json", "apps": apps}, "runs": runs}
+
+    said = goals({"results": [job(1, 5.0), job(8, 10.0)]})
+    assert "| json, 1 app | 2.50 | 2.00 (cheap) | 0.50 (quick) |" in said
+    assert "In json an event with 8 apps costs 2.0 times that with 1." in said
+    assert goals({"results": [{"runs": {FLOOR: [], BRIDGE: []}}]}) == ""
 
 
 def test_what_each_contestant_does_is_told() -> None:

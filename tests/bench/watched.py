@@ -27,11 +27,16 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a process took from `ready` to its end: CPU seconds (user and system); memory in bytes."""
+    """What a process took from `ready` to its end: CPU seconds (user and system); memory in bytes.
+
+    `before` are the events that it had delivered by then: of several workers the first begin while others
+    start.
+    """
 
     cpu_seconds: float
     peak: int
     samples: Sequence[Sample]
+    before: int = 0
 
     def resident_at(self, when: float) -> int:
         """Resident bytes at the sample next to this monotonic second."""
