@@ -124,8 +124,8 @@ Events in JSON, at least {plan.events:,}, in turn through both floors and the br
 
 def _workers_text(result: Result) -> str:
     return f"""\
-{APPS} apps, over {WORKED_PARTITIONS} partitions, with several workers; CPU time and memory are those of all
-processes together:
+{APPS} apps, over {WORKED_PARTITIONS} partitions, with several workers whose batches wait for half a second at
+most; CPU time and memory are those of all processes together:
 
 {grid(SUMMARY_COLUMNS, _summaries(result))}"""
 
