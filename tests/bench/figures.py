@@ -1,5 +1,6 @@
 """What was measured of one run, and what many runs come to."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -35,9 +36,10 @@ class Measured:
         first, last = arrivals.times[0], arrivals.times[-1]
         # The first batch marks the beginning, so its own events took no part of the time.
         events = arrivals.events - arrivals.totals[0]
+        counted = arrivals.events - usage.before
         return cls(
             rate=events / (last - first) if last > first else 0.0,
-            cpu_micros=usage.cpu_seconds / (arrivals.events - usage.before) * 1e6,
+            cpu_micros=usage.cpu_seconds / counted * 1e6 if counted else math.nan,
             first_batch=first - began,
             peak=usage.peak,
             memory=[usage.resident_at(arrivals.at_share(share)) for share in QUARTERS],

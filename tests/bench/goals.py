@@ -17,7 +17,7 @@ Runs = Mapping[str, Sequence[Mapping[str, Any]]]
 
 def goals(figures: Mapping[str, Any]) -> str:
     """A section of the page; empty where no other program took part."""
-    results = [each for each in figures["results"] if _others(each["runs"])]
+    results = [each for each in figures.get("results", ()) if _others(each["runs"])]
     if not results:
         return ""
     rows = [_row(each) for each in results]
