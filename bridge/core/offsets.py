@@ -7,7 +7,7 @@ unsettled offset of a partition is the lowest first offset among its groups. Off
 Groups can be tied: each settles for itself, but no offset of any is passed before all are settled.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import lt
@@ -97,12 +97,9 @@ class Offsets:
         """
         fresh: list[Origin] = []
         offsets = [origin.offset() or 0 for origin in origins]
-        begin = 0
-        for partition, run in groupby([origin.partition() or 0 for origin in origins]):
-            end = begin + len(list(run))
+        for partition, begin, end in _runs(origins):
             if (state := self._partitions.get(partition)) is not None:
                 fresh += state.fresh(origins[begin:end], offsets[begin:end])
-            begin = end
         return fresh
 
     def revoke(self, partitions: Iterable[int]) -> int:
@@ -125,11 +122,8 @@ class Offsets:
 
     def add(self, hold: Hold, origins: Sequence[Origin]) -> None:
         """Puts records, each of a partition that is ours and in order of offset there, under a hold."""
-        begin = 0
-        for partition, run in groupby([origin.partition() or 0 for origin in origins]):
-            count = len(list(run))
-            self._extend(hold, partition, origins[begin], origins[begin + count - 1], count)
-            begin += count
+        for partition, begin, end in _runs(origins):
+            self._extend(hold, partition, origins[begin], origins[end - 1], end - begin)
         self.outstanding += len(origins)
 
     def _extend(self, hold: Hold, partition: int, first: Origin, last: Origin, count: int) -> None:
@@ -245,6 +239,14 @@ class Offsets:
     def _safe(self, partition: int, state: _Partition) -> int:
         """The offset before which all is settled."""
         return min((hold.parts[partition].first for hold in state.holds), default=state.position or 0)
+
+
+def _runs(origins: Sequence[Origin]) -> Iterator[tuple[int, int, int]]:
+    """The stretches of one partition: which, where it begins, and where the next one does."""
+    end = 0
+    for partition, run in groupby([origin.partition() or 0 for origin in origins]):
+        begin, end = end, end + len(list(run))
+        yield partition, begin, end
 
 
 def _first(part: _Part) -> int:

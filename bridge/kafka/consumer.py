@@ -30,16 +30,16 @@ FIXED: dict[str, str | int | bool] = {
     "partition.assignment.strategy": "cooperative-sticky",
     "isolation.level": "read_committed",
 }
-# How much is fetched ahead, unless settings say otherwise. With librdkafka's own values 100,000 records of
-# each partition take memory beside those that the sink holds, and once they are there, the client asks for no
-# more for a whole second: the sink has long used them up and waits.
-FETCHED_AHEAD: dict[str, int] = {
+# Settings have the last word on these. With librdkafka's own values 100,000 records of each partition are
+# fetched ahead and take memory beside those that the sink holds, and once they are there, the client asks for
+# no more for a whole second: the sink has long used them up and waits.
+UNLESS_SET: dict[str, int] = {
     "queued.min.messages": 10_000,
     "queued.max.messages.kbytes": 16_384,
     "fetch.max.bytes": 16_777_216,
     "fetch.queue.backoff.ms": 20,
+    INTERVAL: INTERVAL_MS,
 }
-UNLESS_SET = {**FETCHED_AHEAD, INTERVAL: INTERVAL_MS}
 
 
 class Committed(Protocol):

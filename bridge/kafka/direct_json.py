@@ -16,6 +16,7 @@ from pydantic_core.core_schema import list_schema
 from typing_extensions import TypedDict
 
 from bridge.core.record import Doc
+from bridge.kafka.refusal import invalid
 
 # Constraints by their names in pydantic's core schema, which are those of msgspec.
 _BOUNDS, _LENGTHS = {"ge", "le"}, {"min_length", "max_length"}
@@ -33,7 +34,7 @@ class _Texts:
         self._good: set[str] = set()
 
     def check(self, docs: Sequence[Doc]) -> None:
-        """Raises ValueError if the text of at least one document does not fit."""
+        """Raises ValidationError if the text of at least one document does not fit."""
         if self._good.issuperset(map(self._of, docs)):
             return
         new = set(map(self._of, docs)) - self._good
@@ -62,14 +63,14 @@ class DirectJson:
         """The records of a chunk, with their declared fields and still with the app's.
 
         Raises:
-            ValueError: at least one is not such a record, or is nested too deeply to tell.
+            Refusal: at least one is not such a record, or is nested too deeply to tell; not why.
         """
         try:
             docs = list(map(self._decode, values))
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise ValueError("at least one value of the chunk is no such record") from error
-        for texts in self._texts:
-            texts.check(docs)
+            for texts in self._texts:
+                texts.check(docs)
+        except (msgspec.DecodeError, ValueError, RecursionError):  # pydantic's and Unicode's are ValueErrors
+            raise invalid("at least one value of the chunk is no such record") from None
         return docs
 
     def without_app(self, docs: Sequence[Doc]) -> None:

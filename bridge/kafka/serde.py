@@ -1,6 +1,7 @@
 """Between the values of Kafka messages and validated documents, for one topic."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from confluent_kafka import Message
@@ -56,8 +57,9 @@ class TopicDecoder:
 
     A chunk goes through in bulk. If anything in it is refused, it goes through again record by record, so
     that a bad record costs time and not its neighbours. `direct`, where there is one, reads and validates in
-    one step, and what it does not take goes the long way. A value longer than `max_record_bytes` is refused
-    unread, and no more bytes than that go through at once: as objects they can take twenty times the memory.
+    one step, and a record that it does not take goes the long way. A value longer than `max_record_bytes` is
+    refused unread, and no more bytes than that go through at once: as objects they can take twenty times the
+    memory.
     """
 
     def __init__(
@@ -96,28 +98,21 @@ class TopicDecoder:
         sizes = list(map(len, whole))
         if len(whole) < len(values) or (sizes and max(sizes) > self._max_record_bytes):
             raise undecodable("at least one value of the chunk is empty or too long")
-        return Decoded(list(messages), *self._read(messages, whole), sizes)
-
-    def _read(self, messages: Sequence[Message], values: Sequence[bytes]) -> tuple[list[str], list[Doc]]:
-        """The apps and documents of a chunk."""
-        if (found := self._directly(messages, values)) is not None:
-            return found
-        records = self._wire.read_many(messages, values)
-        docs = self._validator.many(records)
-        return self._apps.of(messages, records), docs
+        if self._direct is None:
+            records = self._wire.read_many(messages, whole)
+            docs = self._validator.many(records)
+            apps = self._apps.of(messages, records)
+        else:
+            apps, docs = self._directly(self._direct, messages, whole)
+        return Decoded(list(messages), apps, docs, sizes)
 
     def _directly(
-        self, messages: Sequence[Message], values: Sequence[bytes]
-    ) -> tuple[list[str], list[Doc]] | None:
-        """The same in one step; None if there is none for this topic, or it does not take all of them."""
-        if self._direct is None:
-            return None
-        try:
-            docs = self._direct.many(values)
-        except ValueError:
-            return None
+        self, direct: DirectJson, messages: Sequence[Message], values: Sequence[bytes]
+    ) -> tuple[list[str], list[Doc]]:
+        """The apps and documents of a chunk, in one step."""
+        docs = direct.many(values)
         apps = self._apps.of(messages, docs)
-        self._direct.without_app(docs)
+        direct.without_app(docs)
         return apps, docs
 
     def _each(self, messages: Sequence[Message], values: list[bytes | None]) -> Decoded:
@@ -142,9 +137,10 @@ class TopicDecoder:
             raise undecodable("the record has no value; send the record, as this stream has no deletions")
         if len(value) > self._max_record_bytes:
             raise too_large(f"the value has {len(value)} bytes where {self._max_record_bytes} are allowed")
-        if (found := self._directly([message], [value])) is not None:
-            [app], [doc] = found
-            return app, doc
+        if self._direct is not None:
+            with suppress(Refusal):  # which does not say why, or is no refusal of the long way
+                [app], [doc] = self._directly(self._direct, [message], [value])
+                return app, doc
         record = self._wire.read_one(message, value)
         doc = self._validator.one(record)
         return self._apps.of([message], [record])[0], doc

@@ -164,8 +164,10 @@ def _decode_in_parts(polls: Sequence[list[Message]], topic: Topic, clock: Clock)
     for poll in polls:
         values = [message.value() or b"" for message in poll]
         with _timed(clock, PARTS[0]):
-            records = parser.read_many(poll, values) if direct is None else direct.many(values)
             if direct is None:
+                records = parser.read_many(poll, values)
                 validator.many(records)
+            else:
+                records = direct.many(values)
         with _timed(clock, PARTS[1]):
             apps.of(poll, records)

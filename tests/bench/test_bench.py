@@ -1,6 +1,7 @@
 """The benchmark itself works: it delivers, verifies and reports. How fast is nobody's business here."""
 
 import json
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from tests.bench.bridge_run import BRIDGE
 from tests.bench.chapter import Chapter, all_kept, page, write_page
 from tests.bench.contestants import DOES, FLOOR, FLOOR_AND_POST, contestants
 from tests.bench.counting_server import Manner
+from tests.bench.figures import Measured
 from tests.bench.goals import goals
 from tests.bench.installed import NAMES, PEERS, PYTHON_PEERS, LeftOut, python_peer
 from tests.bench.job import Format, Job
@@ -23,7 +25,7 @@ from tests.bench.least import BATCH_SECONDS, Poster
 from tests.bench.peer_run import MOST_HELD, gathered
 from tests.bench.rounds import run
 from tests.bench.throughput import Throughput
-from tests.bench.watched import BenchFailed, Watched
+from tests.bench.watched import BenchFailed, Sample, Usage, Watched
 from tests.kafka_broker.broker import Broker
 from tests.kafka_broker.cluster import Cluster
 
@@ -152,6 +154,13 @@ def test_a_delay_ends_with_the_batch_that_the_event_came_in() -> None:
     assert arrivals.delays([9.0, 9.5, 14.0]) == [1.0, 5.5, 1.0]
     with pytest.raises(ValueError, match="4 events were sent and 3 came"):
         arrivals.delays([0.0] * 4)
+
+
+def test_what_was_done_before_it_was_ready_has_no_part_in_the_time() -> None:
+    arrivals = Arrivals([1.0, 2.0, 3.0], [10, 20, 30])
+    samples = [Sample(0.0, 1)]
+    assert Measured.of(arrivals, Usage(1.0, 1, samples, before=10), 0.0).cpu_micros == 1e6 / 20
+    assert math.isnan(Measured.of(arrivals, Usage(1.0, 1, samples, before=30), 0.0).cpu_micros)
 
 
 def test_sections_that_never_ran_are_not_on_the_page(tmp_path: Path) -> None:

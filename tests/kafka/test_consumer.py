@@ -78,15 +78,18 @@ async def test_a_partition_that_went_while_it_was_paused_is_read_when_it_comes_b
 
 @pytest.mark.anyio
 @pytest.mark.real_kafka
-@pytest.mark.parametrize(("settings", "least", "most"), [({}, 10_000, 14_000), (FEW, 1_000, 5_000)])
+@pytest.mark.parametrize(
+    ("settings", "size", "least", "most"),
+    [({}, 1_000, 10_000, 14_000), (FEW, 1_000, 1_000, 5_000), ({}, 10_000, 1_000, 2_500)],
+)
 async def test_what_is_fetched_ahead_is_bounded_and_the_settings_have_the_last_word(
-    kafka: Cluster[Broker], settings: dict[str, int], least: int, most: int
+    kafka: Cluster[Broker], settings: dict[str, int], size: int, least: int, most: int
 ) -> None:
-    """Each fetch brings some 1000 of these records, so the last one goes over the bound by that."""
+    """By records, or by bytes where they are large; the last fetch brings a megabyte more than that."""
     topic = kafka.create_topic("usage", 1)
     producer = Producer({"bootstrap.servers": kafka.bootstrap, "queue.buffering.max.messages": 50_000})
-    for _ in range(40_000):
-        producer.produce(topic, b"x" * 1_000)
+    for _ in range(40_000_000 // size):
+        producer.produce(topic, b"x" * size)
     producer.flush(SECONDS)
     member = Member(kafka, topic, {"statistics.interval.ms": 100, **settings})
     await member.consumer.start(member, lambda offsets: None)

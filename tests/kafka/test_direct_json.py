@@ -13,6 +13,7 @@ from bridge.kafka import direct_json as module
 from bridge.kafka import serde
 from bridge.kafka.apps import Apps
 from bridge.kafka.direct_json import DirectJson, direct_json
+from bridge.kafka.refusal import Refusal
 from bridge.kafka.serde import TopicDecoder
 from bridge.streams import SINKS
 from bridge.streams.fields import EPOCH_MILLIS_MAX, EPOCH_MILLIS_MIN
@@ -94,7 +95,7 @@ def test_a_text_that_fitted_once_is_known_and_one_that_does_not_never_becomes_so
     good, bad = json_values(GOOD, {**GOOD, "email": "nobody"})
     for _ in range(2):
         assert reader.many([good, good]) == [GOOD, GOOD]
-        with pytest.raises(ValueError, match="pattern"):
+        with pytest.raises(Refusal):
             reader.many([good, bad])
 
 
